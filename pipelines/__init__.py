@@ -1,0 +1,1 @@
+"""What happens to the data, and the wiring: documents in, chunks out."""

@@ -1,0 +1,1 @@
+"""The readers, one file an input format, and the Ray Datasource over them."""

@@ -1,0 +1,94 @@
+"""The Arrow schema at each boundary of the pipeline.
+
+A row is a document from the reader to the writer (docs/design.md, D2). What a stage finds travels with its document in
+nested lists, so no document can be split between two output parts. All offsets are half-open code-point offsets into
+`text` exactly as it was read: `text[start:end]`.
+"""
+
+import pyarrow as pa
+
+SPAN = pa.struct([pa.field("start", pa.int32(), nullable=False), pa.field("end", pa.int32(), nullable=False)])
+
+_TOKEN_SPAN = [pa.field("sentence_id", pa.int32(), nullable=False), *SPAN]
+
+DOCUMENT = pa.schema(
+    [
+        pa.field("document_id", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),  # the input file, as a path or URI
+        pa.field("source_version", pa.string(), nullable=False),  # size and modification time of that file when read
+        pa.field("ordinal", pa.int64(), nullable=False),  # position of the record in its source, from 0
+        pa.field("last", pa.bool_(), nullable=False),  # true on the last record of its source
+        pa.field("text", pa.string()),  # null where the record has no text, or could not be read
+        pa.field("metadata", pa.map_(pa.string(), pa.string()), nullable=False),
+        pa.field("error", pa.string()),  # why the record cannot be tagged; null for a good one
+    ]
+)
+
+SENTENCE = DOCUMENT.append(pa.field("sentences", pa.list_(SPAN), nullable=False))
+
+TOKEN = SENTENCE.append(
+    # The model's inputs: word piece ids with the special tokens. A sentence is one window, or overlapping ones.
+    pa.field("windows", pa.list_(pa.list_(pa.int32())), nullable=False)
+).append(
+    pa.field(
+        "tokens",  # words; each takes its tag from the piece `piece` of the window `window_id` of its document
+        pa.list_(
+            pa.struct(
+                [
+                    *_TOKEN_SPAN,
+                    pa.field("window_id", pa.int32(), nullable=False),
+                    pa.field("piece", pa.int32(), nullable=False),
+                ]
+            )
+        ),
+        nullable=False,
+    )
+)
+
+TAG = SENTENCE.append(
+    pa.field(
+        "tokens",
+        pa.list_(
+            pa.struct(
+                [
+                    *_TOKEN_SPAN,
+                    pa.field("tag_id", pa.int16(), nullable=False),  # index into the model's labels
+                    pa.field("score", pa.float32(), nullable=False),  # softmax probability of that tag, 0 to 1
+                ]
+            )
+        ),
+        nullable=False,
+    )
+)
+
+CHUNK = SENTENCE.append(pa.field("token_count", pa.int32(), nullable=False)).append(
+    pa.field(
+        "chunks",
+        pa.list_(
+            pa.struct(
+                [
+                    pa.field("sentence_id", pa.int32(), nullable=False),  # index into `sentences`
+                    pa.field("chunk_id", pa.int32(), nullable=False),  # index into the document's chunks, from 0
+                    *SPAN,
+                    pa.field("text", pa.string(), nullable=False),  # text[start:end] of the document
+                    pa.field("entity", pa.string(), nullable=False),  # for the JNLPBA model: protein, DNA, RNA, ...
+                    pa.field("score", pa.float32(), nullable=False),  # mean score of its words, 0 to 1
+                ]
+            )
+        ),
+        nullable=False,
+    )
+)
+
+# What is written: one row a chunk, the document's columns beside it.
+CHUNK_ROW = pa.schema([DOCUMENT.field("document_id"), DOCUMENT.field("source"), *CHUNK.field("chunks").type.value_type])
+
+# A record that could not be tagged, as it stands under `_errors/`.
+ERROR_ROW = pa.schema(
+    [
+        DOCUMENT.field("source"),
+        DOCUMENT.field("ordinal"),
+        DOCUMENT.field("document_id"),
+        pa.field("error", pa.string(), nullable=False),
+    ]
+)
