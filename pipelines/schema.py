@@ -24,6 +24,9 @@ DOCUMENT = pa.schema(
     ]
 )
 
+BROKEN_FILE = "broken_file"
+"""Metadata key of the error row that stands for the rest of a file, where that could not be read."""
+
 SENTENCE = DOCUMENT.append(pa.field("sentences", pa.list_(SPAN), nullable=False))
 
 TOKEN = SENTENCE.append(

@@ -1,0 +1,94 @@
+"""TokenClassifier: the actor that holds the model and gives every word its tag."""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from actors.collation import Int, equal_length_batches
+from actors.execution_providers import Device
+from actors.model_files import ModelError, ModelFiles
+from actors.onnx_session import OnnxSession
+
+TOKEN_BUDGET = 4096
+"""Word pieces in one run of the model: enough to keep the matrix units busy, few enough to stay in the cache."""
+
+
+class TokenClassifier:
+    """Any BERT-like token classifier in ONNX form (MedicalBertForTokenClassifier in Spark NLP for Healthcare).
+
+    Called with a table of documents (TOKEN), it gives the same documents with tags in place of the model's inputs
+    (TAG): the id of the most probable label of each word's first piece, and its softmax probability. The result for a
+    sentence depends on that sentence alone, whatever the batch and the number of actors.
+
+    Args:
+        model: The files to load.
+        device: Where the model runs.
+        threads: Threads of the model.
+
+    Raises:
+        ModelError: The model cannot be loaded, or its output has another number of labels than `config.json`.
+    """
+
+    def __init__(self, model: ModelFiles, *, device: Device = "cpu", threads: int = 1) -> None:
+        self._session = OnnxSession(model.graph, device=device, threads=threads)
+        labels = self._session.run(np.zeros((1, 3), dtype=np.int64)).shape[-1]
+        if labels != len(model.labels):
+            raise ModelError(
+                f"{model.folder}: model.onnx gives {labels} labels, config.json names {len(model.labels)} (`id2label`); "
+                f"take both from the same model"
+            )
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """TOKEN to TAG, row by row."""
+        windows = table["windows"].combine_chunks()
+        tokens = table["tokens"].combine_chunks()
+        words = tokens.flatten()
+        first_window = np.cumsum(np.concatenate([[0], _lengths(windows)[:-1]])) if len(windows) else np.zeros(0, np.int64)
+        window = np.repeat(first_window, _lengths(tokens)) + words.field("window_id").to_numpy()
+        tag_ids, scores = self._classify(windows.flatten(), window, words.field("piece").to_numpy())
+        columns = {name: words.field(name) for name in ("sentence_id", "start", "end")}
+        tagged = pa.StructArray.from_arrays(
+            [*columns.values(), pa.array(tag_ids), pa.array(scores)],
+            fields=[pa.field(name, pa.int32(), nullable=False) for name in columns]
+            + [pa.field("tag_id", pa.int16(), nullable=False), pa.field("score", pa.float32(), nullable=False)],
+        )
+        bounds = np.concatenate([[0], np.cumsum(_lengths(tokens))]).astype(np.int32)
+        column = pa.ListArray.from_arrays(pa.array(bounds), tagged, type=pa.list_(tagged.type))
+        return table.drop_columns(["windows", "tokens"]).append_column(
+            pa.field("tokens", column.type, nullable=False), column
+        )
+
+    def _classify(
+        self, windows: pa.ListArray, window: Int, piece: Int
+    ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float32]]:
+        """Tag id and score of each word, read at `piece` of `window`. *Shapes:* (words,)."""
+        tag_ids, scores = np.zeros(len(window), dtype=np.int16), np.zeros(len(window), dtype=np.float32)
+        lengths = _lengths(windows)
+        starts = np.cumsum(lengths) - lengths
+        input_ids = windows.flatten().to_numpy().astype(np.int64)
+        words_by_window = np.argsort(window, kind="stable")
+        word_counts = np.bincount(window, minlength=len(lengths))
+        word_starts = np.cumsum(word_counts) - word_counts
+        for batch in equal_length_batches(lengths, TOKEN_BUDGET):
+            logits = self._session.run(input_ids[starts[batch][:, None] + np.arange(lengths[batch[0]])])
+            words = words_by_window[_ranges(word_starts[batch], word_counts[batch])]
+            row = np.repeat(np.arange(len(batch)), word_counts[batch])
+            tag_ids[words], scores[words] = _most_probable(logits[row, piece[words]])
+        return tag_ids, scores
+
+
+def _lengths(lists: pa.ListArray) -> Int:
+    return pc.list_value_length(lists).to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _ranges(starts: Int, counts: Int) -> Int:
+    """All the numbers of the ranges that begin at `starts` and hold `counts` numbers, end to end."""
+    return np.repeat(starts - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
+
+
+def _most_probable(logits: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+    """The label with the largest logit, of equals the lowest, and its softmax probability. *Shape:* (words, labels)."""
+    tag_ids = logits.argmax(axis=-1)
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return tag_ids, (1.0 / exponentials.sum(axis=-1)).astype(np.float32)

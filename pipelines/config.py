@@ -1,0 +1,105 @@
+"""What a run is told to do: frozen, checked on construction."""
+
+import math
+from dataclasses import dataclass
+
+from actors.execution_providers import Device
+
+TASK_CPUS = 0.5
+"""CPUs that Ray reserves for a read, map or write task. Not a whole number, as an actor's are: Ray runs a task inside
+the actor that follows it when both ask for the same."""
+
+
+class ConfigError(ValueError):
+    """Settings that cannot work, or not on this machine; the message has the arithmetic and says what to change."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActorPool:
+    """How many actors hold a model, and what each may use.
+
+    Attributes:
+        min_size: Actors that are started first.
+        max_size: Actors that the pool may grow to.
+        threads: Threads, and so CPUs, of each.
+        device: Where their model runs; an actor on `cuda` has a GPU of its own.
+    """
+
+    min_size: int
+    max_size: int
+    threads: int = 1
+    device: Device = "cpu"
+
+    def __post_init__(self) -> None:
+        """Checks the sizes."""
+        if not 1 <= self.min_size <= self.max_size:
+            raise ConfigError(f"--actors {self.min_size}:{self.max_size}: give N or MIN:MAX, with 1 <= MIN <= MAX")
+        if self.threads < 1:
+            raise ConfigError(f"--threads {self.threads}: an actor needs 1 thread or more")
+
+    @classmethod
+    def parse(cls, actors: str | None, *, threads: int, device: Device, cpus: float, gpus: float) -> "ActorPool":
+        """A pool from `N`, `MIN:MAX`, or None for as many as fit beside the tasks.
+
+        Raises:
+            ConfigError: `actors` is neither, or too large for the machine.
+        """
+        if actors is None:
+            room = gpus if device == "cuda" else (cpus - TASK_CPUS) / max(threads, 1)
+            sizes = [max(1, math.floor(room))]
+        else:
+            try:
+                sizes = [int(size) for size in actors.split(":")]
+            except ValueError:
+                sizes = []
+            if len(sizes) not in (1, 2):
+                raise ConfigError(f"--actors {actors}: give N or MIN:MAX, such as 4 or 2:8")
+        pool = cls(min_size=sizes[0], max_size=sizes[-1], threads=threads, device=device)
+        pool.check_fits(cpus=cpus, gpus=gpus)
+        return pool
+
+    def check_fits(self, *, cpus: float, gpus: float) -> None:
+        """Refuses a pool beside which no task could run: Ray would wait for CPUs forever, and say nothing.
+
+        Raises:
+            ConfigError: With the arithmetic.
+        """
+        needed = self.min_size * self.threads + TASK_CPUS
+        if needed > cpus:
+            most = max(0, math.floor((cpus - TASK_CPUS) / self.threads))
+            raise ConfigError(
+                f"{self.min_size} actors x {self.threads} threads + {TASK_CPUS} for the tasks = {needed:g} CPUs, and Ray has "
+                f"{cpus:g}; ask for at most {most} actors of {self.threads} threads (--actors, --threads)"
+                if most
+                else f"an actor of {self.threads} threads + {TASK_CPUS} for the tasks = {needed:g} CPUs, and Ray has "
+                f"{cpus:g}; ask for fewer --threads"
+            )
+        if self.device == "cuda" and self.min_size > gpus:
+            raise ConfigError(f"{self.min_size} actors need a GPU each, and Ray has {gpus:g}; lower --actors")
+
+
+def parse_names(names: str) -> frozenset[str]:
+    """The names of a list such as `protein,DNA`."""
+    return frozenset(name.strip() for name in names.split(",") if name.strip())
+
+
+def parse_thresholds(thresholds: str) -> tuple[float, dict[str, float]]:
+    """A threshold for all, and those of single entities, from `0.5`, `RNA=0.3,DNA=0.6` or `0.5,RNA=0.3`.
+
+    Raises:
+        ConfigError: A part is neither a number nor `ENTITY=number`, or the number for all is given twice.
+    """
+    for_all, by_entity = [], {}
+    for part in thresholds.split(","):
+        entity, equals, number = part.rpartition("=")
+        try:
+            score = float(number)
+        except ValueError:
+            raise ConfigError(f"--threshold {thresholds}: {part!r} is not a number or ENTITY=number") from None
+        if equals:
+            by_entity[entity.strip()] = score
+        else:
+            for_all.append(score)
+    if len(for_all) > 1:
+        raise ConfigError(f"--threshold {thresholds}: two numbers for all entities; name the entity, as in DNA=0.6")
+    return (for_all[0] if for_all else 0.0), by_entity

@@ -1,0 +1,42 @@
+"""A document that breaks a stage becomes an error row; the documents beside it, and the job, live on."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.schema import DOCUMENT
+
+Transform = Callable[[Any, pa.Table], pa.Table]
+
+
+def isolate_documents(transform: Transform) -> Transform:
+    """Wraps a stage's `transform`: when a batch fails it is halved until the one document that fails is found.
+
+    That document's `error` then names the exception and its text is taken away, so that this stage and all later
+    ones pass it by.
+    """
+
+    @functools.wraps(transform)
+    def isolated(stage: Any, table: pa.Table) -> pa.Table:
+        try:
+            return transform(stage, table)
+        except Exception as error:
+            if table.num_rows == 0 or (table.num_rows == 1 and table["error"][0].is_valid):
+                raise  # no document to blame: the stage itself is broken
+            if table.num_rows == 1:
+                reason = f"{type(stage).__name__} failed: {type(error).__name__}: {error}"
+                return transform(stage, set_aside(table, reason))
+        middle = table.num_rows // 2
+        return pa.concat_tables([isolated(stage, table.slice(0, middle)), isolated(stage, table.slice(middle))])
+
+    return isolated
+
+
+def set_aside(table: pa.Table, reason: str) -> pa.Table:
+    """The same rows as error rows: `error` says why, `text` is null."""
+    for name, value in (("text", None), ("error", reason)):
+        column = pa.array([value] * table.num_rows, type=DOCUMENT.field(name).type)
+        table = table.set_column(table.schema.get_field_index(name), DOCUMENT.field(name), column)
+    return table

@@ -1,0 +1,214 @@
+"""One batch job, from the files a user names to a finished output folder."""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import ray.data
+
+from actors.execution_providers import Device
+from actors.model_files import ModelFiles
+from actors.token_classifier import TokenClassifier
+from pipelines.config import TASK_CPUS, ActorPool, ConfigError
+from pipelines.corpora.input_files import InputFile, find_input_files
+from pipelines.corpora.records import ReaderOptions
+from pipelines.corpora.source import CorpusSource
+from pipelines.local_ray import local_cpus, ray_session
+from pipelines.ner import build_ner_pipeline
+from pipelines.outputs import folder as output_folder
+from pipelines.outputs.folder import Mode, OutputError
+from pipelines.outputs.formats import OutputFormat
+from pipelines.outputs.manifest import Manifest
+from pipelines.outputs.part_note import Counts, Coverage, PartNote, merge_coverage
+from pipelines.outputs.sink import PartSink
+from pipelines.stages.ner_converter import NerConverter
+from pipelines.stages.sentence_detector import SentenceDetector
+
+SMALLEST_BLOCK_BYTES, LARGEST_BLOCK_BYTES = 64 << 10, 4 << 20
+BLOCKS_AN_ACTOR = 8
+"""A block is what an actor is handed at once and what becomes a part. With this many each, no actor is left waiting
+long for the last one; a larger corpus has larger blocks, so that Ray has fewer tasks to keep track of."""
+
+BYTES_A_CHARACTER = 12
+"""Arrow bytes of a block for each character of text, once its words and word pieces stand beside it."""
+
+STALL_SECONDS = 600
+"""With no block finished for so long, longer than a model takes to load, the run is stopped rather than hang."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagJob:
+    """What to tag, how, and where to.
+
+    Attributes:
+        inputs: Files, folders and patterns.
+        output: The output folder.
+        actors: `N`, `MIN:MAX`, or None for as many as fit.
+        address: Of the Ray cluster to run on; None starts a Ray on this machine.
+        command: The command line, for the manifest.
+    """
+
+    inputs: Sequence[str]
+    output: Path
+    model: ModelFiles
+    ner_converter: NerConverter
+    input_format: str = "auto"
+    reader_options: ReaderOptions = field(default_factory=ReaderOptions)
+    output_format: OutputFormat = "parquet"
+    mode: Mode = "new"
+    device: Device = "cpu"
+    actors: str | None = None
+    threads: int = 1
+    address: str | None = None
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """What a run did. `counts` and `seconds` are its own; what was there before it resumed is `before`."""
+
+    counts: Counts
+    before: Counts
+    seconds: float
+    tagging_seconds: float  # without the start of Ray
+
+
+Progress = Callable[[Sequence[InputFile]], AbstractContextManager[None]]
+"""Shows a run while it goes on; given the files that it reads."""
+
+
+def run(job: TagJob, progress: Progress) -> RunSummary:
+    """Runs a job to its end.
+
+    Raises:
+        InputError, ModelError, OutputError, ConfigError: Before anything is read or written, where the job cannot
+            work; the message is one line and says what to do.
+    """
+    began = time.monotonic()
+    files = _absolute(find_input_files(job.inputs, job.input_format))
+    TokenClassifier(job.model, device=job.device)  # a model that cannot run is found here, not in an actor
+    manifest = _manifest(job, files)
+    if job.address is None:
+        _pool(job, {"CPU": local_cpus() + 1})  # before Ray takes seconds to start
+    held = output_folder.prepare(job.output, job.mode)
+    if held:
+        _refuse_other_settings(job.output, held, manifest)
+    try:
+        manifest.write(job.output)
+    except OSError as error:
+        raise OutputError(f"{job.output}: cannot be written ({error.strerror}); choose another folder") from None
+    output_folder.discard_uncommitted(job.output, job.output_format)
+    notes = output_folder.read_notes(job.output, job.output_format)
+    covered = merge_coverage(notes.values())
+    _refuse_changed_files(files, covered)
+    to_read = [file for file in files if not (file.path in covered and covered[file.path].complete)]
+
+    started = time.monotonic()
+    if to_read:
+        with ray_session(job.address) as resources:
+            pool = _pool(job, resources)
+            started = time.monotonic()
+            with progress(to_read):
+                _tag(job, pool, to_read, covered)
+    ended = time.monotonic()
+
+    after = output_folder.read_notes(job.output, job.output_format)
+    _finish(job, manifest, files, after, seconds=ended - began)
+    return RunSummary(
+        counts=Counts.total(note.counts for name, note in after.items() if name not in notes),
+        before=Counts.total(note.counts for note in notes.values()),
+        seconds=ended - began,
+        tagging_seconds=ended - started,
+    )
+
+
+def _tag(job: TagJob, pool: ActorPool, files: Sequence[InputFile], covered: Mapping[str, Coverage]) -> None:
+    """Reads, tags and writes."""
+    block_bytes = sum(file.size for file in files) // (pool.max_size * BLOCKS_AN_ACTOR)
+    block_bytes = min(max(block_bytes, SMALLEST_BLOCK_BYTES), LARGEST_BLOCK_BYTES)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.target_max_block_size = block_bytes * BYTES_A_CHARACTER
+    context.execution_no_progress_timeout_s = STALL_SECONDS
+    source = CorpusSource(
+        files,
+        job.reader_options,
+        block_bytes=block_bytes,
+        covered={path: one.ranges for path, one in covered.items()},
+    )
+    records = ray.data.read_datasource(source, num_cpus=TASK_CPUS)
+    documents = build_ner_pipeline(
+        records, model=job.model, pool=pool, sentence_detector=SentenceDetector(), ner_converter=job.ner_converter
+    )
+    sink = PartSink(job.output.resolve(), job.output_format, run_id=uuid.uuid4().hex[:8])
+    documents.write_datasink(sink, ray_remote_args={"num_cpus": TASK_CPUS})
+
+
+def _absolute(files: Sequence[InputFile]) -> list[InputFile]:
+    """The same files, by names that mean the same in a worker and in a later run from another folder."""
+    return [replace(file, path=str(Path(file.path).absolute())) for file in files]
+
+
+def _pool(job: TagJob, resources: Mapping[str, float]) -> ActorPool:
+    return ActorPool.parse(
+        job.actors,
+        threads=job.threads,
+        device=job.device,
+        cpus=resources.get("CPU", 0),
+        gpus=resources.get("GPU", 0),
+    )
+
+
+def _manifest(job: TagJob, files: Sequence[InputFile]) -> Manifest:
+    converter = job.ner_converter
+    return Manifest(
+        state="running",
+        command=job.command,
+        settings={
+            "output_format": job.output_format,
+            "reader": asdict(job.reader_options),
+            "white_list": sorted(converter.white_list) if converter.white_list is not None else None,
+            "threshold": converter.threshold,
+            "entity_thresholds": dict(converter.entity_thresholds),
+        },
+        model={"folder": job.model.folder, "sha256": job.model.sha256(), "labels": list(job.model.labels)},
+        inputs=tuple(asdict(file) for file in files),
+    )
+
+
+def _refuse_other_settings(folder: Path, held: Manifest, wanted: Manifest) -> None:
+    if held.model["sha256"] != wanted.model["sha256"]:
+        raise OutputError(f"{folder}: was tagged with another model ({held.model['folder']}); --overwrite, or name that")
+    for name, value in wanted.settings.items():
+        if held.settings.get(name) != value:
+            raise OutputError(
+                f"{folder}: was begun with {name} {held.settings.get(name)}, not {value}; resume with the same options, "
+                f"or replace it with --overwrite"
+            )
+
+
+def _refuse_changed_files(files: Sequence[InputFile], covered: Mapping[str, Coverage]) -> None:
+    for file in files:
+        if file.path in covered and covered[file.path].version != file.version:
+            raise ConfigError(f"{file.path}: changed since it was tagged; replace the run with --overwrite")
+
+
+def _finish(
+    job: TagJob, manifest: Manifest, files: Sequence[InputFile], notes: Mapping[str, PartNote], *, seconds: float
+) -> None:
+    """Replaces the manifest by one with the counts of the whole folder."""
+    counts = Counts.total(note.counts for note in notes.values())
+    covered = merge_coverage(notes.values())
+    inputs = [
+        asdict(file) | {"documents": covered[file.path].documents if file.path in covered else 0} for file in files
+    ]
+    replace(
+        manifest,
+        state="finished with errors" if counts.errors else "finished",
+        inputs=tuple(inputs),
+        counts=asdict(counts),
+        seconds=round(seconds, 3),
+    ).write(job.output)

@@ -1,0 +1,72 @@
+"""LightPipeline: the same stages in one process, without Ray."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from actors.execution_providers import Device
+from actors.model_files import ModelFiles
+from actors.token_classifier import TokenClassifier
+from pipelines.corpora.records import Record, records_to_table
+from pipelines.stages.document_assembler import DocumentAssembler
+from pipelines.stages.ner_converter import NerConverter
+from pipelines.stages.sentence_detector import SentenceDetector
+from pipelines.stages.tokenizer import Tokenizer
+
+Chunk = dict[str, Any]
+"""One found entity: `sentence_id`, `chunk_id`, `start`, `end`, `text`, `entity`, `score`."""
+
+
+class LightPipeline:
+    """Tags texts in memory (the LightPipeline of Spark NLP). Equal text gets equal chunks here and in a batch job.
+
+    Args:
+        model: The model's files.
+        sentence_detector: How sentences are found.
+        ner_converter: How tags become chunks; by default every entity, whatever its score.
+        device: Where the model runs.
+        threads: Threads of the model.
+    """
+
+    def __init__(
+        self,
+        model: ModelFiles,
+        *,
+        sentence_detector: SentenceDetector | None = None,
+        ner_converter: NerConverter | None = None,
+        device: Device = "cpu",
+        threads: int = 1,
+    ) -> None:
+        self._stages = (
+            DocumentAssembler().transform,
+            (sentence_detector or SentenceDetector()).transform,
+            Tokenizer(folder=model.folder, max_length=model.max_length).transform,
+            TokenClassifier(model, device=device, threads=threads),
+            (ner_converter or NerConverter(labels=model.labels)).transform,
+        )
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path | None = None, **options: Any) -> Self:
+        """A pipeline over the model folder at `path`, or over the embedded model. `options` are those of the class.
+
+        Raises:
+            ModelError: The folder does not hold a usable model.
+        """
+        return cls(ModelFiles.from_pretrained(path), **options)
+
+    def annotate(self, texts: str | Sequence[str | None]) -> list[Chunk] | list[list[Chunk]]:
+        """The chunks of a text, or of each text of a list; the texts of a list go through the model together.
+
+        Raises:
+            ValueError: A text that cannot be tagged, such as one with a lone surrogate; it names the text's number.
+        """
+        one = isinstance(texts, str)
+        records = [Record.of(None, text) for text in ([texts] if one else texts)]
+        table = records_to_table(records, source="text", source_version="", first_ordinal=0, last=True)
+        for stage in self._stages:
+            table = stage(table)
+        for number, error in enumerate(table["error"].to_pylist(), start=1):
+            if error is not None:
+                raise ValueError(f"text {number}: {error}")
+        chunks = table["chunks"].to_pylist()
+        return chunks[0] if one else chunks

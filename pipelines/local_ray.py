@@ -1,0 +1,68 @@
+"""A Ray to run on: one that is started for the run and stopped after it, or a cluster that is there."""
+
+import contextlib
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+
+import ray
+
+from pipelines.config import ConfigError
+
+WORKER_ENVIRONMENT = {"TOKENIZERS_PARALLELISM": "false"}
+"""Ray is what runs things in parallel; threads of the tokenizer would fight the model's for the CPUs."""
+
+OBJECT_STORE_BYTES = 1 << 30
+SMALLEST_OBJECT_STORE_BYTES = 80 << 20
+
+
+@contextlib.contextmanager
+def ray_session(address: str | None) -> Iterator[dict[str, float]]:
+    """Connects to the Ray cluster at `address`, or without one starts a Ray on this machine; leaves it after.
+
+    The local Ray has one CPU more than the machine: the model keeps every core busy, and the light tasks around it
+    (reading, tokenizing, writing) take their turns between its threads.
+
+    Yields:
+        The resources of the cluster, as Ray names them (`CPU`, `GPU`).
+
+    Raises:
+        ConfigError: No cluster answers at `address`.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    runtime_env = {"env_vars": WORKER_ENVIRONMENT}
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is None:
+        ray.init(
+            address="local",
+            num_cpus=local_cpus() + 1,
+            object_store_memory=_object_store_bytes(),
+            include_dashboard=False,
+            runtime_env=runtime_env,
+            **quiet,
+        )
+    else:
+        try:
+            ray.init(address=address, runtime_env=runtime_env, **quiet)
+        except (ConnectionError, ValueError) as error:
+            raise ConfigError(f"--address {address}: no Ray cluster answers there ({error})") from None
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    try:
+        yield ray.cluster_resources()
+    finally:
+        ray.shutdown()
+
+
+def local_cpus() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _object_store_bytes() -> int:
+    """Blocks are small, so 1 GiB is plenty; less where shared memory is scarce, as it is in many containers."""
+    try:
+        free = shutil.disk_usage("/dev/shm").free  # noqa: S108  # where Ray keeps its object store on Linux
+    except OSError:
+        return OBJECT_STORE_BYTES
+    return max(SMALLEST_OBJECT_STORE_BYTES, min(OBJECT_STORE_BYTES, int(free * 0.8)))

@@ -1,0 +1,41 @@
+"""The pipeline on Ray Data: records in, documents with their chunks out."""
+
+import ray.data
+
+from actors.model_files import ModelFiles
+from actors.token_classifier import TokenClassifier
+from pipelines.config import TASK_CPUS, ActorPool
+from pipelines.stages.document_assembler import DocumentAssembler
+from pipelines.stages.ner_converter import NerConverter
+from pipelines.stages.sentence_detector import SentenceDetector
+from pipelines.stages.tokenizer import Tokenizer
+
+
+def build_ner_pipeline(
+    records: ray.data.Dataset,
+    *,
+    model: ModelFiles,
+    pool: ActorPool,
+    sentence_detector: SentenceDetector,
+    ner_converter: NerConverter,
+) -> ray.data.Dataset:
+    """Wires the stages: four run as tasks, the model in a pool of actors. Nothing runs until the result is consumed.
+
+    Tasks and actors stay separate operators because they reserve different amounts of CPU (`TASK_CPUS`).
+    """
+    tokenizer = Tokenizer(folder=model.folder, max_length=model.max_length)
+    return (
+        records.map_batches(DocumentAssembler().transform, batch_format="pyarrow", num_cpus=TASK_CPUS)
+        .map_batches(sentence_detector.transform, batch_format="pyarrow", num_cpus=TASK_CPUS)
+        .map_batches(tokenizer.transform, batch_format="pyarrow", num_cpus=TASK_CPUS)
+        .map_batches(
+            TokenClassifier,
+            fn_constructor_args=(model,),
+            fn_constructor_kwargs={"device": pool.device, "threads": pool.threads},
+            compute=ray.data.ActorPoolStrategy(min_size=pool.min_size, max_size=pool.max_size),
+            batch_format="pyarrow",
+            num_cpus=pool.threads,
+            num_gpus=1 if pool.device == "cuda" else None,
+        )
+        .map_batches(ner_converter.transform, batch_format="pyarrow", num_cpus=TASK_CPUS)
+    )

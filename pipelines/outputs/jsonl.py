@@ -1,0 +1,42 @@
+"""JSON Lines parts: one object a chunk, the part's note beside it under `_notes/`.
+
+The note is written after the part and is its commit: a part without one does not count, and goes when a run resumes.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.outputs.atomic_file import commit_text
+from pipelines.outputs.part_note import PartNote
+
+SUFFIX = ".jsonl"
+NOTES = "_notes"
+
+
+def write_part(folder: Path, name: str, rows: pa.Table, note: PartNote) -> None:
+    """Commits `rows` (CHUNK_ROW) as the part `name` of `folder`."""
+    (folder / NOTES).mkdir(exist_ok=True)
+    commit_text(folder / f"{name}{SUFFIX}", to_lines(rows))
+    commit_text(folder / NOTES / f"{name}.json", note.to_json())
+
+
+def to_lines(rows: pa.Table) -> str:
+    """A JSON object a row, a line each; text stands as it is, not escaped to ASCII, and numbers have six decimals."""
+    return "".join(f"{json.dumps(_rounded(row), ensure_ascii=False)}\n" for row in rows.to_pylist())
+
+
+def _rounded(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: round(value, 6) if isinstance(value, float) else value for name, value in row.items()}
+
+
+def note_files(folder: Path) -> list[Path]:
+    """A file for each committed part, named as the part, that `read_note` reads."""
+    return sorted((folder / NOTES).glob("part-*.json"))
+
+
+def read_note(path: Path) -> PartNote:
+    """The note of one part."""
+    return PartNote.from_json(path.read_text(encoding="utf-8"))

@@ -1,0 +1,162 @@
+"""What a part says of itself: which records of which input files it covers, and how much it holds.
+
+The notes of all parts together are the state of a run. To resume is to read them; the progress shown and the counts of
+the manifest are their sum. There is no other ledger.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.schema import BROKEN_FILE
+
+NUMBERS = ("documents", "sentences", "tokens", "errors", "broken_files")
+
+Range = tuple[int, int]
+"""Half-open: the ordinals from the first number up to, but not including, the second."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coverage:
+    """The records of one input file that are done.
+
+    Attributes:
+        version: Size and modification time of the file when it was read.
+        ranges: Ordinals, ascending, neither overlapping nor touching.
+        end: The number of records of the file, once its last one is among them; None before.
+    """
+
+    version: str
+    ranges: tuple[Range, ...]
+    end: int | None = None
+
+    @property
+    def documents(self) -> int:
+        """The number of records covered."""
+        return sum(stop - start for start, stop in self.ranges)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every record of the file is covered."""
+        return self.end is not None and self.documents == self.end
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What was tagged. A record set aside counts as a document and as an error."""
+
+    documents: int = 0
+    sentences: int = 0
+    tokens: int = 0
+    chunks: Mapping[str, int] = field(default_factory=dict)  # by entity
+    errors: int = 0
+    broken_files: int = 0  # files that could not be read to their end; each is also one of the errors
+
+    @classmethod
+    def total(cls, counts: Iterable["Counts"]) -> Self:
+        """The sum of several counts."""
+        counts = list(counts)
+        chunks: Counter[str] = Counter()
+        for one in counts:
+            chunks.update(one.chunks)
+        sums = {name: sum(getattr(one, name) for one in counts) for name in NUMBERS}
+        return cls(**sums, chunks=dict(sorted(chunks.items())))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartNote:
+    """The note of one part: coverage by input file, and counts."""
+
+    coverage: Mapping[str, Coverage]
+    counts: Counts
+
+    @classmethod
+    def of(cls, documents: pa.Table) -> Self:
+        """The note of a part that holds these documents (CHUNK)."""
+        return cls(coverage=_coverage(documents), counts=_counts(documents))
+
+    def to_json(self) -> str:
+        """One line of JSON; `from_json` reads it back."""
+        coverage = {source: vars(one) for source, one in self.coverage.items()}
+        return json.dumps({"coverage": coverage, "counts": vars(self.counts)}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Reads what `to_json` wrote."""
+        note: dict[str, Any] = json.loads(text)
+        coverage = {
+            source: Coverage(version=one["version"], ranges=tuple(map(tuple, one["ranges"])), end=one["end"])
+            for source, one in note["coverage"].items()
+        }
+        return cls(coverage=coverage, counts=Counts(**note["counts"]))
+
+
+def merge_coverage(notes: Iterable[PartNote]) -> dict[str, Coverage]:
+    """What the parts cover together, by input file.
+
+    Raises:
+        ValueError: Two parts cover the same record, or read different versions of one file.
+    """
+    pieces: dict[str, list[Coverage]] = {}
+    for note in notes:
+        for source, coverage in note.coverage.items():
+            pieces.setdefault(source, []).append(coverage)
+    return {source: _merge(source, parts) for source, parts in pieces.items()}
+
+
+def _merge(source: str, parts: list[Coverage]) -> Coverage:
+    versions = {part.version for part in parts}
+    if len(versions) > 1:
+        raise ValueError(f"{source}: the parts were made from different versions of it; run again with --overwrite")
+    ranges: list[Range] = []
+    for start, stop in sorted(piece for part in parts for piece in part.ranges):
+        if ranges and start < ranges[-1][1]:
+            raise ValueError(f"{source}: two parts hold record {start + 1}; run again with --overwrite")
+        if ranges and start == ranges[-1][1]:
+            ranges[-1] = (ranges[-1][0], stop)
+        else:
+            ranges.append((start, stop))
+    end = next((part.end for part in parts if part.end is not None), None)
+    return Coverage(version=versions.pop(), ranges=tuple(ranges), end=end)
+
+
+def _coverage(documents: pa.Table) -> dict[str, Coverage]:
+    records: dict[str, tuple[str, list[int], list[int]]] = {}
+    columns = (documents[name].to_pylist() for name in ("source", "source_version", "ordinal", "last"))
+    for source, version, ordinal, last in zip(*columns, strict=True):
+        _, ordinals, ends = records.setdefault(source, (version, [], []))
+        ordinals.append(ordinal)
+        if last:
+            ends.append(ordinal + 1)
+    return {
+        source: Coverage(version=version, ranges=to_ranges(ordinals), end=ends[0] if ends else None)
+        for source, (version, ordinals, ends) in records.items()
+    }
+
+
+def to_ranges(ordinals: Iterable[int]) -> tuple[Range, ...]:
+    """The ascending ranges that hold exactly these ordinals."""
+    ranges: list[Range] = []
+    for ordinal in sorted(ordinals):
+        if ranges and ranges[-1][1] == ordinal:
+            ranges[-1] = (ranges[-1][0], ordinal + 1)
+        else:
+            ranges.append((ordinal, ordinal + 1))
+    return tuple(ranges)
+
+
+def _counts(documents: pa.Table) -> Counts:
+    chunks = documents["chunks"].combine_chunks().flatten()
+    return Counts(
+        documents=documents.num_rows,
+        sentences=pc.sum(pc.list_value_length(documents["sentences"])).as_py() or 0,
+        tokens=pc.sum(documents["token_count"]).as_py() or 0,
+        chunks=dict(sorted(Counter(chunks.field("entity").to_pylist()).items())),
+        errors=documents.num_rows - documents["error"].null_count,
+        broken_files=pc.map_lookup(documents["metadata"], BROKEN_FILE, "first").drop_null().length(),
+    )

@@ -1,0 +1,36 @@
+"""The Ray Datasink: documents with chunks in, committed parts out."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+from ray.data.block import Block
+from ray.data.datasource import Datasink
+
+from pipelines.outputs import folder as output_folder
+from pipelines.outputs.chunk_rows import chunk_rows, error_rows
+from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
+from pipelines.outputs.part_note import PartNote
+
+
+class PartSink(Datasink):
+    """Writes one part a task. A task that is run again commits the same part under the same name.
+
+    Args:
+        folder: The output folder, already prepared.
+        output_format: Name of the format of the parts.
+        run_id: Tells this run's parts from those of the run that it resumes.
+    """
+
+    def __init__(self, folder: Path, output_format: OutputFormat, run_id: str) -> None:
+        self._folder = folder
+        self._format = output_format
+        self._run_id = run_id
+
+    def write(self, blocks: Iterable[Block], ctx) -> None:
+        """Commits the documents of `blocks` (CHUNK): their errors first, then their chunks, which is what counts."""
+        documents = pa.concat_tables(blocks)
+        if documents.num_rows:
+            name = f"part-{self._run_id}-{ctx.task_idx:06d}"
+            output_folder.write_errors(self._folder, name, error_rows(documents))
+            OUTPUT_FORMATS[self._format].write_part(self._folder, name, chunk_rows(documents), PartNote.of(documents))

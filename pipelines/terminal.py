@@ -1,0 +1,92 @@
+"""What a person sees of a run: its progress while it goes on, and tables of what came out."""
+
+import contextlib
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from pipelines.corpora.counting import count_records
+from pipelines.corpora.input_files import InputFile
+from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
+from pipelines.outputs.part_note import Counts
+
+POLL_SECONDS = 0.5
+"""How often the output folder is looked at for parts that were committed since."""
+
+
+@contextlib.contextmanager
+def committed_parts(
+    console: Console, folder: Path, output_format: OutputFormat, files: Sequence[InputFile]
+) -> Iterator[None]:
+    """Shows documents, documents/s and tokens/s as parts are committed, and the time left where the total is known."""
+    columns = [
+        SpinnerColumn(),
+        TextColumn("{task.completed:,} documents"),
+        BarColumn(),
+        TextColumn("{task.fields[rates]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    ]
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=count_records(files), rates="waiting for the first part")
+        stop = threading.Event()
+
+        def watch() -> None:
+            module = OUTPUT_FORMATS[output_format]
+            seen = set(module.note_files(folder))
+            done = Counts()
+            while not stop.wait(POLL_SECONDS):
+                new = set(module.note_files(folder)) - seen
+                seen |= new
+                done = Counts.total([done, *(module.read_note(path).counts for path in new)])
+                seconds = progress.tasks[task].elapsed or POLL_SECONDS
+                if done.documents:
+                    rates = f"{done.documents / seconds:,.0f} documents/s, {done.tokens / seconds:,.0f} tokens/s"
+                    progress.update(task, completed=done.documents, rates=rates)
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            watcher.join()
+
+
+def chunk_table(chunks: Iterable[Mapping[str, Any]], *, title: str | None = None, with_document: bool = False) -> Table:
+    """A table of chunks, a row each."""
+    table = Table(title=title, title_justify="left")
+    if with_document:
+        table.add_column("document")
+    for heading in ("start", "end", "entity", "score"):
+        table.add_column(heading, justify="left" if heading == "entity" else "right")
+    table.add_column("text", overflow="fold")
+    for chunk in chunks:
+        cells = [str(chunk["start"]), str(chunk["end"]), chunk["entity"], f"{chunk['score']:.3f}", chunk["text"]]
+        table.add_row(*([chunk["document_id"]] if with_document else []), *cells)
+    return table
+
+
+def summary_table(counts: Counts, *, seconds: float, tagging_seconds: float) -> Table:
+    """The closing summary of a run."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column()
+    table.add_column(justify="right")
+    rows = [
+        ("documents", f"{counts.documents:,}"),
+        ("sentences", f"{counts.sentences:,}"),
+        ("tokens", f"{counts.tokens:,}"),
+        ("chunks", f"{sum(counts.chunks.values()):,}"),
+        *((f"  {entity}", f"{number:,}") for entity, number in counts.chunks.items()),
+        ("errors", f"{counts.errors:,}"),
+        ("seconds", f"{seconds:,.1f}"),
+        ("documents/s", f"{counts.documents / tagging_seconds:,.1f}" if tagging_seconds else "-"),
+    ]
+    for name, value in rows:
+        table.add_row(name, value)
+    return table
