@@ -532,12 +532,19 @@ def test_a_tag_id_the_model_does_not_have_is_refused(tag_id):
 )
 def test_a_chunk_outside_its_sentence_or_text_is_refused(text, sentence_id, start, end):
     sentences = [[("IL-2", "B-DNA"), ("gene", "O")]]
-    good, bad = tagged_document(sentences * 2), tagged_document(sentences, "PMID 7")
-    chunks_of(NerConverter(labels=LABELS), good, bad)
+    before, bad, after = (tagged_document(sentences, name) for name in ("before", "PMID 7", "after"))
+    chunks_of(NerConverter(labels=LABELS), before, bad, after)
     bad["text"] = text
     bad["tokens"][0] |= {"sentence_id": sentence_id, "start": start, "end": end}
     with pytest.raises(ValueError, match=rf"document 'PMID 7': chunk \[{start}, {end}\) is not within its sentence"):
-        chunks_of(NerConverter(labels=LABELS), good, bad)
+        chunks_of(NerConverter(labels=LABELS), before, bad, after)
+
+
+def test_a_sentence_that_begins_before_the_text_excuses_no_chunk():
+    row = tagged_document([[("IL-2", "B-DNA")]], "PMID 7")
+    row["sentences"][0]["start"] = row["tokens"][0]["start"] = -1
+    with pytest.raises(ValueError, match=r"document 'PMID 7': chunk \[-1, 4\) is not within its sentence"):
+        chunks_of(NerConverter(labels=LABELS), row)
 
 
 def test_converters_survive_pickling_and_compare_by_value():
