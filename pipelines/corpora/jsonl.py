@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from pipelines.corpora.lines import read_lines
-from pipelines.corpora.records import ReaderOptions, Record, checked_record
+from pipelines.corpora.records import ReaderOptions, Record
 
 
 def read_jsonl(path: str, options: ReaderOptions) -> Iterator[Record]:
@@ -40,5 +40,5 @@ def _parse_line(line: str, options: ReaderOptions, where: str) -> Record:
     elif options.id_required and options.id_column not in fields:
         missing = f"{where} has no field `{options.id_column}`; name the right one with --id-column"
     document_id, text = fields.pop(options.id_column, None), fields.pop(options.text_column, None)
-    record = checked_record(document_id, text, fields, options, where=where)
+    record = Record.of(document_id, text, fields, options=options, where=where)
     return record._replace(text=None, error=missing) if missing and not record.error else record

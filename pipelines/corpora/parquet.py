@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from pipelines.corpora.byte_stream import open_bytes
 from pipelines.corpora.input_files import InputError
 from pipelines.corpora.lines import describe_decode_error
-from pipelines.corpora.records import ReaderOptions, Record, checked_record
+from pipelines.corpora.records import ReaderOptions, Record
 
 _BATCH_ROWS = 256
 _BUFFER_BYTES = 1 << 20
@@ -65,7 +65,7 @@ def _records(batch: pa.RecordBatch, options: ReaderOptions, first_row: int) -> I
         except UnicodeDecodeError as error:
             yield Record(None, None, {}, f"{where} {describe_decode_error(error)}")
         else:
-            yield checked_record(document_id, text, metadata, options, where=where)
+            yield Record.of(document_id, text, metadata, options=options, where=where)
 
 
 def _is_string(kind: pa.DataType) -> bool:

@@ -9,7 +9,7 @@ from lxml import etree
 
 from pipelines.corpora.byte_stream import open_bytes
 from pipelines.corpora.input_files import InputError
-from pipelines.corpora.records import ReaderOptions, Record, checked_record
+from pipelines.corpora.records import ReaderOptions, Record
 
 MAX_FILE_BYTES = 4 << 30
 """Decompressed; ten times the largest file of the baseline. A gzip bomb ends here."""
@@ -123,7 +123,7 @@ def _parse_record(element: etree._Element, options: ReaderOptions, where: str) -
     if any(label for label, _ in passages):
         metadata["section_labels"] = json.dumps([label for label, _ in passages], ensure_ascii=False)
     text = "\n".join(text for _, text in passages) or None
-    return checked_record(pmid.text.strip(), text, metadata, options, where=where)
+    return Record.of(pmid.text.strip(), text, metadata, options=options, where=where)
 
 
 def _text(element: etree._Element) -> str:

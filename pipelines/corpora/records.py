@@ -8,34 +8,18 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import pyarrow as pa
 
 from pipelines.corpora.input_files import InputError, InputFile
-from pipelines.schema import DOCUMENT
+from pipelines.schema import BROKEN_FILE, DOCUMENT
 
 RECORD = pa.schema([field.with_nullable(True) if field.name == "document_id" else field for field in DOCUMENT])
 """DOCUMENT, but that a record may have no id of its own yet."""
 
 MAX_CHARACTERS = 16_000_000
 """The longest document, some 6,000 printed pages. What is longer is a corpus, not a document."""
-
-
-class Record(NamedTuple):
-    """One record of an input file, as read.
-
-    Attributes:
-        document_id: None where the record names none; the DocumentAssembler then makes `<file name>:<ordinal + 1>`.
-        text: None where the record has none, or cannot be tagged.
-        metadata: what else the record says, all of it as strings.
-        error: why the record cannot be tagged; `text` is then None.
-    """
-
-    document_id: str | None
-    text: str | None
-    metadata: dict[str, str]
-    error: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,34 +46,59 @@ class ReaderOptions:
         return self.id_column != "document_id"
 
 
-Reader = Callable[[str, ReaderOptions], Iterator[Record]]
+_DEFAULT_OPTIONS = ReaderOptions()
 
 
-def checked_record(
-    document_id: object, text: object, metadata: Mapping[str, object], options: ReaderOptions, *, where: str
-) -> Record:
-    """Makes a record of values that came from outside, which may be of any type.
+class Record(NamedTuple):
+    """One record of an input file, as read.
 
-    Args:
-        document_id: str or int; None and "" name nothing.
-        text: str, or None for a record without text.
-        metadata: strings are kept, None is left out, anything else becomes JSON. A surrogate is written as its escape.
-        options: for the names that the user gave to id and text.
-        where: the record in the user's words, such as "line 7".
-
-    Returns:
-        The record; one with `error` set if the id or the text is not what it should be.
+    Attributes:
+        document_id: None where the record names none; the DocumentAssembler then makes `<file name>:<ordinal + 1>`.
+        text: None where the record has none, or cannot be tagged.
+        metadata: what else the record says, all of it as strings.
+        error: why the record cannot be tagged; `text` is then None.
     """
-    if isinstance(document_id, int) and not isinstance(document_id, bool):
-        document_id = str(document_id)
-    id_problem = _string_problem(document_id, options.id_column, "a string or an integer")
-    problem = id_problem or _string_problem(text, options.text_column, "a string")
-    return Record(
-        document_id=document_id if isinstance(document_id, str) and document_id and not id_problem else None,
-        text=text if isinstance(text, str) and not problem else None,
-        metadata={_as_string(key): _as_string(value) for key, value in metadata.items() if value is not None},
-        error=f"{where}: {problem}" if problem else None,
-    )
+
+    document_id: str | None
+    text: str | None
+    metadata: dict[str, str]
+    error: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        document_id: object,
+        text: object,
+        metadata: Mapping[str, object] | None = None,
+        *,
+        options: ReaderOptions = _DEFAULT_OPTIONS,
+        where: str = "",
+    ) -> Self:
+        """Makes a record of values that came from outside, which may be of any type.
+
+        Args:
+            document_id: str or int; None and "" name nothing.
+            text: str, or None for a record without text.
+            metadata: strings are kept, None is left out, anything else becomes JSON. A surrogate becomes its escape.
+            options: for the names that the user gave to id and text.
+            where: the record in the user's words, such as "line 7".
+
+        Returns:
+            The record; one with `error` set if the id or the text is not what it should be.
+        """
+        if isinstance(document_id, int) and not isinstance(document_id, bool):
+            document_id = str(document_id)
+        id_problem = _string_problem(document_id, options.id_column, "a string or an integer")
+        problem = id_problem or _string_problem(text, options.text_column, "a string")
+        return cls(
+            document_id=document_id if isinstance(document_id, str) and document_id and not id_problem else None,
+            text=text if isinstance(text, str) and not problem else None,
+            metadata={_as_string(k): _as_string(v) for k, v in (metadata or {}).items() if v is not None},
+            error=f"{where}: {problem}" if problem and where else problem,
+        )
+
+
+Reader = Callable[[str, ReaderOptions], Iterator[Record]]
 
 
 def _string_problem(value: object, name: str, wanted: str) -> str | None:
@@ -145,7 +154,7 @@ def read_tables(
     file: InputFile,
     records: Iterable[Record],
     *,
-    rows: int = 1000,
+    rows: int = 10_000,
     characters: int = 4_000_000,
     covered: Iterable[tuple[int, int]] = (),
 ) -> Iterator[pa.Table]:
@@ -187,7 +196,7 @@ def _with_failure(records: Iterable[Record]) -> Iterator[Record]:
     try:
         yield from records
     except InputError as error:
-        yield Record(None, None, {}, error.reason)
+        yield Record(None, None, {BROKEN_FILE: "true"}, error.reason)
 
 
 def _with_last(records: Iterator[Record]) -> Iterator[tuple[Record, bool]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipelines.corpora.byte_stream import open_bytes
 from pipelines.corpora.lines import BYTE_ORDER_MARK, describe_decode_error, read_lines
-from pipelines.corpora.records import MAX_CHARACTERS, ReaderOptions, Record, checked_record
+from pipelines.corpora.records import MAX_CHARACTERS, ReaderOptions, Record
 
 
 def read_text(path: str, options: ReaderOptions) -> Iterator[Record]:
@@ -33,7 +33,7 @@ def _read_document(path: str, options: ReaderOptions) -> Iterator[Record]:
     except UnicodeDecodeError as error:
         yield Record(document_id, None, {}, f"the file {describe_decode_error(error)}")
         return
-    yield checked_record(document_id, text.removeprefix(BYTE_ORDER_MARK), {}, options, where="the file")
+    yield Record.of(document_id, text.removeprefix(BYTE_ORDER_MARK), options=options, where="the file")
 
 
 def _read_document_per_line(path: str, options: ReaderOptions) -> Iterator[Record]:
@@ -41,4 +41,4 @@ def _read_document_per_line(path: str, options: ReaderOptions) -> Iterator[Recor
         if line.error:
             yield Record(None, None, {}, line.error)
         else:
-            yield checked_record(None, line.text, {}, options, where=f"line {line.number}")
+            yield Record.of(None, line.text, options=options, where=f"line {line.number}")

@@ -8,10 +8,10 @@ from pipelines.corpora.records import (
     RECORD,
     ReaderOptions,
     Record,
-    checked_record,
     read_tables,
     records_to_table,
 )
+from pipelines.schema import BROKEN_FILE
 
 FILE = InputFile(path="a.jsonl", format="jsonl", size=1, version="1-2")
 OPTIONS = ReaderOptions(text_column="abstract", id_column="pmid")
@@ -35,7 +35,7 @@ def records(count: int, length: int = 1) -> list[Record]:
     ],
 )
 def test_good_values_make_a_record(document_id, text, record):
-    assert checked_record(document_id, text, {}, OPTIONS, where="line 7") == record
+    assert Record.of(document_id, text, options=OPTIONS, where="line 7") == record
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,14 @@ def test_good_values_make_a_record(document_id, text, record):
     ],
 )
 def test_bad_values_make_an_error(document_id, text, kept_id, error):
-    record = checked_record(document_id, text, {"year": 2001}, OPTIONS, where="line 7")
+    record = Record.of(document_id, text, {"year": 2001}, options=OPTIONS, where="line 7")
     assert record[:3] == (kept_id, None, {"year": "2001"})
     assert record.error.startswith(error)
+
+
+def test_an_error_without_a_place_says_only_what_is_wrong():
+    assert Record.of(None, 5) == Record(None, None, {}, "`text` is of type int; it must be a string")
+    assert Record.of(None, "x") == Record(None, "x", {})
 
 
 def test_metadata_becomes_strings():
@@ -70,7 +75,7 @@ def test_metadata_becomes_strings():
         "\ud800": "\udfff",
         "d": {"x": None},
     }
-    assert checked_record(None, "x", metadata, OPTIONS, where="").metadata == {
+    assert Record.of(None, "x", metadata, options=OPTIONS, where="").metadata == {
         "s": "a\n",
         "i": "1",
         "f": "1.5",
@@ -170,6 +175,7 @@ def test_a_file_that_breaks_off_ends_with_an_error(count):
     assert [row["error"] for row in rows] == [None] * count + ["cut off"]
     assert [row["last"] for row in rows] == [False] * count + [True]
     assert rows[-1]["ordinal"] == count
+    assert [BROKEN_FILE in dict(row["metadata"]) for row in rows] == [False] * count + [True]
     assert (rows[-1]["document_id"], rows[-1]["text"]) == (None, None)
 
 
