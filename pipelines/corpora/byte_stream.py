@@ -1,0 +1,39 @@
+"""A file's bytes, decompressed; whatever breaks on the way says so in the user's words."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from pipelines.corpora.input_files import InputError
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+@contextmanager
+def open_bytes(path: str) -> Iterator[BinaryIO]:
+    """Opens a file to be read once, from start to end; one whose name ends in ".gz" is decompressed on the way.
+
+    Raises:
+        InputError: also from within the `with` block, where the file turns out to be cut off or damaged.
+    """
+    compressed = path.lower().endswith(".gz")
+    try:
+        with Path(path).open("rb") as file:
+            if not compressed and file.read(2) == GZIP_MAGIC:
+                raise InputError(path, 'it is gzip data, but its name does not end in ".gz"; rename it')
+            file.seek(0)
+            if compressed:
+                with gzip.open(file) as stream:
+                    yield stream  # type: ignore[misc]  # a GzipFile reads as a BinaryIO does
+            else:
+                yield file
+    except EOFError as error:
+        raise InputError(path, "the gzip data is cut off before its end; download or copy the file again") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(path, f"the gzip data is damaged ({error}); download or copy the file again") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(path, f"the file cannot be read ({reason}); check it and its permissions") from error

@@ -1,0 +1,152 @@
+"""The files of a corpus: which ones the user named, in which order, and in which format."""
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+EXTENSIONS = {
+    ".txt": "text",
+    ".jsonl": "jsonl",
+    ".jsonl.gz": "jsonl",
+    ".ndjson": "jsonl",
+    ".ndjson.gz": "jsonl",
+    ".parquet": "parquet",
+    ".xml": "pubmed",
+    ".xml.gz": "pubmed",
+}
+"""What `auto` makes of the end of a file's name; upper and lower case are the same."""
+
+AUTO = "auto"
+FORMATS = tuple(dict.fromkeys(EXTENSIONS.values()))
+
+
+class InputError(ValueError):
+    """Input that cannot be read. Its message is one line for the user: the file, what is wrong, what to do.
+
+    Attributes:
+        path: the file, folder or pattern.
+        reason: the message without the path, for places that name the file already.
+    """
+
+    def __init__(self, path: str, reason: str):
+        super().__init__(path, reason)  # both, so that it can be pickled
+        self.path = path
+        self.reason = " ".join(reason.split())  # what a library says may have line ends
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputFile:
+    """A file to be read.
+
+    Attributes:
+        path: as the user named it, or as it follows from the folder or pattern the user named.
+        format: one of `FORMATS`.
+        size: bytes on disk, compressed where the file is.
+        version: "<size>-<modification time in ns>"; another version of a file is another source of documents.
+    """
+
+    path: str
+    format: str
+    size: int
+    version: str
+
+
+def find_input_files(inputs: Sequence[str], input_format: str = AUTO) -> list[InputFile]:
+    """Finds the files that `inputs` name: files, folders, and patterns with `*`, `**`, `?` or `[...]`.
+
+    A folder is searched to its depths, links followed, for files whose names end as the wanted format's do (for `auto`:
+    any known format); names that start with "." or "_" are passed over. A pattern means what it means to a shell: the
+    files and folders that match it, as if each had been named; but names that start with "_" are passed over unless it
+    has such a name itself. A file that was named is taken whatever it is called, if the format is given.
+
+    Args:
+        inputs: local paths and patterns.
+        input_format: one of `FORMATS`, or `auto` to tell it from each file's name.
+
+    Returns:
+        The files in the order of `inputs`; those of one folder or pattern are sorted by path. A file that is reached
+        twice, by links too, comes once, where it was reached first.
+
+    Raises:
+        InputError: a path does not exist, a folder or pattern holds nothing to read, or a format cannot be told.
+    """
+    if input_format not in (AUTO, *FORMATS):
+        raise ValueError(f"input_format is {input_format!r}; it must be one of {', '.join((AUTO, *FORMATS))}")
+    files: dict[Path, InputFile] = {}
+    for name in inputs:
+        for path in _named_paths(name, input_format):
+            files.setdefault(Path(path).resolve(), _input_file(path, input_format))
+    return list(files.values())
+
+
+def format_of(path: str) -> str | None:
+    """The format that the end of the file's name tells, or None."""
+    return next((name for end, name in EXTENSIONS.items() if path.lower().endswith(end)), None)
+
+
+def _named_paths(name: str, input_format: str) -> Iterator[str]:
+    """The files that one input of the user's stands for."""
+    path = Path(name)
+    if not name:
+        raise InputError("''", "an empty name; name a file, a folder or a pattern")
+    if path.is_dir():
+        found = sorted(_files_in(name, input_format))
+        if not found:
+            ends = (end for end, known in EXTENSIONS.items() if input_format in (AUTO, known))
+            raise InputError(name, f"the folder holds no file to read; looked for names that end in {', '.join(ends)}")
+        yield from found
+    elif path.exists():
+        yield name
+    elif glob.has_magic(name):
+        found = []
+        for match in glob.glob(name, recursive=True):  # noqa: PTH207  # Path.glob wants folder and pattern apart
+            if "_" not in _initials(name) and "_" in _initials(match):
+                continue
+            found += _files_in(match, input_format) if Path(match).is_dir() else [match]
+        if not found:
+            raise InputError(name, "no file matches this pattern; check it")
+        yield from sorted(found)
+    else:
+        raise InputError(name, "no such file or folder; check the path")
+
+
+def _files_in(folder: str, input_format: str) -> Iterator[str]:
+    """The files under `folder` whose names end as the wanted format's do."""
+    seen = set()
+
+    def refuse(error: OSError) -> None:
+        raise InputError(str(error.filename), f"the folder cannot be read ({error.strerror}); check its permissions")
+
+    for parent, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
+        if (real := Path(parent).resolve()) in seen:  # a link back up would go round for ever
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
+        for name in names:
+            known = format_of(name)
+            if known and input_format in (AUTO, known) and not name.startswith((".", "_")):
+                yield str(Path(parent, name))
+
+
+def _initials(path: str) -> set[str]:
+    return {part[0] for part in Path(path).parts}
+
+
+def _input_file(path: str, input_format: str) -> InputFile:
+    known = format_of(path) if input_format == AUTO else input_format
+    if known is None:
+        raise InputError(path, f"its name does not tell its format; say --input-format {', '.join(FORMATS)}")
+    if not Path(path).is_file():
+        raise InputError(path, "neither a file nor a folder; name one that can be read twice")
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise InputError(ascii(path), "the name is not valid UTF-8; rename the file") from None
+    status = Path(path).stat()
+    return InputFile(path=path, format=known, size=status.st_size, version=f"{status.st_size}-{status.st_mtime_ns}")

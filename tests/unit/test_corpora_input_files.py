@@ -1,0 +1,146 @@
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+
+from pipelines.corpora.byte_stream import open_bytes
+from pipelines.corpora.formats import READERS
+from pipelines.corpora.input_files import FORMATS, InputError, find_input_files
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a file of each kind, and the current folder while the test runs."""
+    for name in (
+        "b.txt",
+        "a.TXT",
+        "c.jsonl",
+        "d.ndjson.gz",
+        "e.parquet",
+        "f.xml",
+        "g.xml.gz",
+        "README.md",
+        ".hidden.txt",
+        "_SUCCESS",
+        "_part.txt",
+        "deep/er/h.txt",
+        "deep/_temporary/i.txt",
+        ".git/j.txt",
+        "odd/data[1].txt",
+    ):
+        path = tmp_path / "corpus" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+ALL = ["a.TXT", "b.txt", "c.jsonl", "d.ndjson.gz", "deep/er/h.txt", "e.parquet", "f.xml", "g.xml.gz", "odd/data[1].txt"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "input_format", "found"),
+    [
+        (["corpus"], "auto", ALL),
+        (["corpus/"], "auto", ALL),
+        (["corpus"], "text", ["a.TXT", "b.txt", "deep/er/h.txt", "odd/data[1].txt"]),
+        (["corpus"], "jsonl", ["c.jsonl", "d.ndjson.gz"]),
+        (["corpus/f.xml", "corpus/a.TXT"], "auto", ["f.xml", "a.TXT"]),
+        (["corpus/f.xml", "corpus"], "auto", ["f.xml", *(name for name in ALL if name != "f.xml")]),
+        (["corpus/b.txt", "corpus/../corpus/b.txt"], "auto", ["b.txt"]),
+        (["corpus/README.md"], "text", ["README.md"]),
+        (["corpus/_part.txt", "corpus/.hidden.txt"], "auto", ["_part.txt", ".hidden.txt"]),
+        (["corpus/deep/_temporary"], "auto", ["deep/_temporary/i.txt"]),
+        (["corpus/*.txt"], "auto", ["b.txt"]),
+        (["corpus/_*.txt"], "auto", ["_part.txt"]),
+        (["corpus/**/*.txt"], "auto", ["b.txt", "deep/er/h.txt", "odd/data[1].txt"]),
+        (["corpus/d*"], "auto", ["d.ndjson.gz", "deep/er/h.txt"]),
+        (["corpus/*.md"], "text", ["README.md"]),
+        (["corpus/odd/data[1].txt"], "auto", ["odd/data[1].txt"]),
+    ],
+)
+@pytest.mark.usefixtures("corpus")
+def test_finds_what_the_inputs_name(inputs, input_format, found):
+    assert [file.path for file in find_input_files(inputs, input_format)] == [f"corpus/{name}" for name in found]
+
+
+@pytest.mark.usefixtures("corpus")
+def test_tells_the_format_from_the_name():
+    formats = {Path(file.path).name: file.format for file in find_input_files(["corpus"])}
+    assert formats == {
+        "a.TXT": "text",
+        "b.txt": "text",
+        "h.txt": "text",
+        "data[1].txt": "text",
+        "c.jsonl": "jsonl",
+        "d.ndjson.gz": "jsonl",
+        "e.parquet": "parquet",
+        "f.xml": "pubmed",
+        "g.xml.gz": "pubmed",
+    }
+
+
+def test_each_format_has_a_reader():
+    assert tuple(READERS) == FORMATS
+
+
+def test_size_and_version_change_with_the_file(corpus):
+    path = corpus / "corpus" / "b.txt"
+    os.utime(path, ns=(1, 12345))
+    (file,) = find_input_files(["corpus/b.txt"])
+    assert (file.size, file.version) == (5, "5-12345")
+
+
+def test_follows_links_once(corpus):
+    (corpus / "corpus" / "loop").symlink_to(corpus / "corpus")
+    (corpus / "corpus" / "z.txt").symlink_to(corpus / "corpus" / "b.txt")
+    (corpus / "elsewhere").mkdir()
+    (corpus / "elsewhere" / "k.txt").write_text("k")
+    (corpus / "corpus" / "linked").symlink_to(corpus / "elsewhere")
+    found = [file.path.removeprefix("corpus/") for file in find_input_files(["corpus"])]
+    assert found == sorted([*ALL, "linked/k.txt"])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "input_format", "message"),
+    [
+        (["missing.txt"], "auto", "missing.txt: no such file or folder; check the path"),
+        (["corpus/*.csv"], "auto", "corpus/*.csv: no file matches this pattern; check it"),
+        (["corpus/.git/empty"], "auto", "corpus/.git/empty: the folder holds no file to read; looked for names that"),
+        (["corpus/odd"], "pubmed", "corpus/odd: the folder holds no file to read; looked for names that end in .xml,"),
+        (["corpus/README.md"], "auto", "does not tell its format; say --input-format text, jsonl, parquet, pubmed"),
+        (["corpus/*"], "auto", "corpus/README.md: its name does not tell its format"),
+        ([""], "auto", "an empty name; name a file"),
+        (["/dev/null"], "text", "/dev/null: neither a file nor a folder"),
+    ],
+)
+def test_refuses_in_one_line(corpus, inputs, input_format, message):
+    (corpus / "corpus/.git/empty").mkdir()
+    with pytest.raises(InputError) as caught:
+        find_input_files(inputs, input_format)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("corpus")
+def test_refuses_a_name_that_is_not_unicode():
+    Path(os.fsdecode(b"corpus/\xff.txt")).write_text("x")
+    with pytest.raises(InputError, match="the name is not valid UTF-8"):
+        find_input_files(["corpus"])
+
+
+def test_an_unknown_format_is_a_mistake_of_the_caller():
+    with pytest.raises(ValueError, match="must be one of auto, text"):
+        find_input_files(["x"], "csv")
+
+
+def test_an_input_error_survives_pickling():
+    error = pickle.loads(pickle.dumps(InputError("a.txt", "bro\nken")))  # noqa: S301  # our own bytes
+    assert (str(error), error.path, error.reason) == ("a.txt: bro ken", "a.txt", "bro ken")
+
+
+@pytest.mark.parametrize("name", ["missing.txt", "missing.xml.gz"])
+def test_a_file_that_is_gone_is_an_input_error(tmp_path, name):
+    with pytest.raises(InputError, match="cannot be read"), open_bytes(str(tmp_path / name)):
+        pass
