@@ -38,11 +38,15 @@ class ModelFiles:
         """
         folder = Path(path) if path is not None else EMBEDDED_MODEL
         if not folder.is_dir():
-            raise ModelError(f"{folder}: no such model folder; give one with model.onnx, config.json and tokenizer.json")
+            raise ModelError(
+                f"{folder}: no such model folder; give one with model.onnx, config.json and tokenizer.json"
+            )
         if not (folder / "model.onnx").is_file():
             raise ModelError(f"{folder}: no model.onnx; export the model to ONNX into this folder")
         if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
-            raise ModelError(f"{folder}: neither tokenizer.json nor vocab.txt; copy the model's tokenizer into this folder")
+            raise ModelError(
+                f"{folder}: neither tokenizer.json nor vocab.txt; copy the model's tokenizer into this folder"
+            )
         config = _read_json(folder / "config.json")
         return cls(folder=str(folder), labels=_labels(config, folder), max_length=_max_length(config, folder))
 
@@ -78,7 +82,9 @@ def _labels(config: dict[str, Any], folder: Path) -> tuple[str, ...]:
     except ValueError:
         raise ModelError(f"{folder / 'config.json'}: the keys of `id2label` must be numbers") from None
     if sorted(by_id) != list(range(len(by_id))):
-        raise ModelError(f"{folder / 'config.json'}: `id2label` must number its {len(by_id)} labels from 0 without a gap")
+        raise ModelError(
+            f"{folder / 'config.json'}: `id2label` must number its {len(by_id)} labels from 0 without a gap"
+        )
     return tuple(by_id[label_id] for label_id in range(len(by_id)))
 
 
@@ -91,5 +97,7 @@ def _max_length(config: dict[str, Any], folder: Path) -> int:
     allowed = _read_json(settings).get("model_max_length", sys.maxsize) if settings.is_file() else sys.maxsize
     max_length = int(min(positions, allowed))
     if max_length >= sys.maxsize:
-        raise ModelError(f"{folder / 'config.json'}: no `max_position_embeddings`, so the longest input is not known; add it")
+        raise ModelError(
+            f"{folder / 'config.json'}: no `max_position_embeddings`, so the longest input is not known; add it"
+        )
     return max_length

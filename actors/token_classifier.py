@@ -35,8 +35,8 @@ class TokenClassifier:
         labels = self._session.run(np.zeros((1, 3), dtype=np.int64)).shape[-1]
         if labels != len(model.labels):
             raise ModelError(
-                f"{model.folder}: model.onnx gives {labels} labels, config.json names {len(model.labels)} (`id2label`); "
-                f"take both from the same model"
+                f"{model.folder}: model.onnx gives {labels} labels, config.json names {len(model.labels)} "
+                f"(`id2label`); take both from the same model"
             )
 
     def __call__(self, table: pa.Table) -> pa.Table:
@@ -44,7 +44,9 @@ class TokenClassifier:
         windows = table["windows"].combine_chunks()
         tokens = table["tokens"].combine_chunks()
         words = tokens.flatten()
-        first_window = np.cumsum(np.concatenate([[0], _lengths(windows)[:-1]])) if len(windows) else np.zeros(0, np.int64)
+        first_window = (
+            np.cumsum(np.concatenate([[0], _lengths(windows)[:-1]])) if len(windows) else np.zeros(0, np.int64)
+        )
         window = np.repeat(first_window, _lengths(tokens)) + words.field("window_id").to_numpy()
         tag_ids, scores = self._classify(windows.flatten(), window, words.field("piece").to_numpy())
         columns = {name: words.field(name) for name in ("sentence_id", "start", "end")}
@@ -79,7 +81,8 @@ class TokenClassifier:
 
 
 def _lengths(lists: pa.ListArray) -> Int:
-    return pc.list_value_length(lists).to_numpy(zero_copy_only=False).astype(np.int64)
+    lengths: Int = pc.list_value_length(lists).to_numpy(zero_copy_only=False).astype(np.int64)
+    return lengths
 
 
 def _ranges(starts: Int, counts: Int) -> Int:

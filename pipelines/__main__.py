@@ -15,10 +15,10 @@ from actors.model_files import ModelError, ModelFiles
 from pipelines.config import ConfigError, parse_names, parse_thresholds
 from pipelines.corpora.input_files import InputError
 from pipelines.corpora.records import ReaderOptions
-from pipelines.outputs.folder import OutputError, read_errors
+from pipelines.outputs.folder import OutputError, open_dataset, read_errors
 from pipelines.outputs.part_note import Counts
-from pipelines.terminal import chunk_table, committed_parts, evaluation_table, summary_table
 from pipelines.stages.ner_converter import NerConverter
+from pipelines.terminal import chunk_table, committed_parts, evaluation_table, summary_table
 
 EXIT_NOTHING_DONE, EXIT_FINISHED_WITH_ERRORS = 1, 3
 ERRORS_SHOWN = 5
@@ -60,7 +60,8 @@ class Device(enum.StrEnum):
 @app.command(no_args_is_help=True)
 def tag(
     inputs: Annotated[
-        list[str] | None, typer.Argument(metavar="INPUT...", help="Files, folders and patterns; - reads one text from stdin.")
+        list[str] | None,
+        typer.Argument(metavar="INPUT...", help="Files, folders and patterns; - reads one text from stdin."),
     ] = None,
     text: Annotated[str | None, typer.Option(help="Tag this text and print what is found; no Ray, no files.")] = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the chunk dataset.")] = None,
@@ -74,13 +75,16 @@ def tag(
         str, typer.Option(help="JSONL field or Parquet column with the id.", rich_help_panel="Input")
     ] = "document_id",
     one_document_per_line: Annotated[
-        bool, typer.Option("--one-document-per-line", help="Each line of a text file is a document.", rich_help_panel="Input")
+        bool,
+        typer.Option(
+            "--one-document-per-line", help="Each line of a text file is a document.", rich_help_panel="Input"
+        ),
     ] = False,
     output_format: Annotated[
         OutputFormat | None,
         typer.Option(
-            help="Format of the dataset (parquet if not said). For --text and stdin jsonl prints JSON lines, which a pipe "
-            "gets anyway; a terminal gets a table.",
+            help="Format of the dataset; parquet if not said. For --text and stdin, jsonl prints JSON lines, as a pipe "
+            "gets them anyway; a terminal gets a table.",
             show_default=False,
             rich_help_panel="Output",
         ),
@@ -93,7 +97,9 @@ def tag(
     ] = False,
     white_list: Annotated[
         str | None,
-        typer.Option(metavar="ENTITY,...", help="Keep these entities only, such as protein,DNA.", rich_help_panel="Output"),
+        typer.Option(
+            metavar="ENTITY,...", help="Keep these entities only, such as protein,DNA.", rich_help_panel="Output"
+        ),
     ] = None,
     threshold: Annotated[
         str | None,
@@ -118,7 +124,9 @@ def tag(
             metavar="N|MIN:MAX", help="How many hold the model; as many as fit if not said.", rich_help_panel="Machine"
         ),
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads, and so CPUs, of each actor.", rich_help_panel="Machine")] = 1,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Threads, and so CPUs, of each actor.", rich_help_panel="Machine")
+    ] = 1,
     address: Annotated[
         str | None,
         typer.Option(
@@ -127,10 +135,10 @@ def tag(
         ),
     ] = None,
 ) -> None:
-    """Tag documents and write a dataset with a row a chunk, or tag one text and print it.
+    r"""Tag documents and write a dataset with a row a chunk, or tag one text and print it.
 
-    `cytotag tag abstracts.jsonl pubmed/ --output chunks` tags files on a local Ray. The dataset is DIR/\\*.parquet;
-    records that could not be tagged are in DIR/\\_errors.
+    `cytotag tag abstracts.jsonl pubmed/ --output chunks` tags files on a local Ray. The dataset is DIR/\*.parquet;
+    records that could not be tagged are in DIR/\_errors.
 
     `cytotag tag --text "IL-2 mRNA in Jurkat cells"` prints what is in a text.
 
@@ -184,7 +192,7 @@ def report_errors(console: Console, output: Path, counts: Counts) -> None:
         return
     for line in itertools.islice(read_errors(output), ERRORS_SHOWN):
         error = json.loads(line)
-        console.print(f"error: {error['source']}: record {error['ordinal'] + 1}: {error['error']}", soft_wrap=True, markup=False)
+        console.print(f"error: {error['source']}: {error['error']}", soft_wrap=True, markup=False, highlight=False)
     console.print(f"{counts.errors:,} records were set aside, each with its reason: {output}/_errors", soft_wrap=True)
     if counts.errors == counts.documents:
         raise typer.Exit(EXIT_NOTHING_DONE)
@@ -198,16 +206,21 @@ def show(
     limit: Annotated[int, typer.Option(min=1, help="Chunks to show.")] = 100,
 ) -> None:
     """Print the chunks of a dataset as a table."""
-    rows = read_chunk_rows(dataset)
-    Console().print(chunk_table(rows.slice(0, limit).to_pylist(), with_document=True))
-    if rows.num_rows > limit:
-        Console().print(f"{rows.num_rows - limit:,} more; --limit shows them")
+    rows, console = open_dataset(dataset), Console()
+    console.print(chunk_table(rows.head(limit).to_pylist(), with_document=True))
+    if (left := rows.count_rows() - limit) > 0:
+        console.print(f"{left:,} more; --limit shows them")
 
 
 @app.command(no_args_is_help=True)
 def evaluate(
-    gold: Annotated[Path, typer.Option(metavar="GOLD.jsonl", help="Documents with the right entities.")],
-    predictions: Annotated[Path, typer.Option(metavar="DIR", help="Chunk dataset written by `cytotag tag`.")],
+    gold: Annotated[
+        Path, typer.Option(metavar="GOLD.jsonl", exists=True, dir_okay=False, help="Documents with the right entities.")
+    ],
+    predictions: Annotated[
+        Path,
+        typer.Option(metavar="DIR", exists=True, file_okay=False, help="Chunk dataset written by `cytotag tag`."),
+    ],
 ) -> None:
     """Score a chunk dataset against gold documents.
 
@@ -217,8 +230,22 @@ def evaluate(
     """
     from pipelines import evaluation
 
-    result = evaluation.evaluate(evaluation.read_gold(gold), evaluation.read_predictions(predictions))
-    Console().print(evaluation_table(result))
+    try:
+        result = evaluation.evaluate(evaluation.read_gold(gold), evaluation.read_predictions(predictions))
+    except ValueError as error:
+        fail(str(error))
+    console = Console()
+    console.print(evaluation_table(result))
+    console.print(
+        f"{result.documents:,} gold documents, {result.documents_without_prediction_row:,} with no prediction row"
+    )
+    for count, what in (
+        (len(result.documents_not_in_gold), "predicted documents are not in the gold: not scored"),
+        (result.duplicates, "chunks are predicted twice: scored once"),
+        (result.wrong_offsets, "chunks have another text than the gold at their offsets"),
+    ):
+        if count:
+            console.print(f"{count:,} {what}")
 
 
 def ner_converter(model: ModelFiles, white_list: str | None, threshold: str | None) -> NerConverter:

@@ -68,8 +68,8 @@ class ActorPool:
         if needed > cpus:
             most = max(0, math.floor((cpus - TASK_CPUS) / self.threads))
             raise ConfigError(
-                f"{self.min_size} actors x {self.threads} threads + {TASK_CPUS} for the tasks = {needed:g} CPUs, and Ray has "
-                f"{cpus:g}; ask for at most {most} actors of {self.threads} threads (--actors, --threads)"
+                f"{self.min_size} actors x {self.threads} threads + {TASK_CPUS} for the tasks = {needed:g} CPUs, "
+                f"and Ray has {cpus:g}; ask for at most {most} actors of {self.threads} threads (--actors, --threads)"
                 if most
                 else f"an actor of {self.threads} threads + {TASK_CPUS} for the tasks = {needed:g} CPUs, and Ray has "
                 f"{cpus:g}; ask for fewer --threads"

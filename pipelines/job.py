@@ -1,5 +1,6 @@
 """One batch job, from the files a user names to a finished output folder."""
 
+import os
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -149,7 +150,7 @@ def _tag(job: TagJob, pool: ActorPool, files: Sequence[InputFile], covered: Mapp
 
 def _absolute(files: Sequence[InputFile]) -> list[InputFile]:
     """The same files, by names that mean the same in a worker and in a later run from another folder."""
-    return [replace(file, path=str(Path(file.path).absolute())) for file in files]
+    return [replace(file, path=os.path.abspath(file.path)) for file in files]  # noqa: PTH100  # resolve() follows links
 
 
 def _pool(job: TagJob, resources: Mapping[str, float]) -> ActorPool:
@@ -181,12 +182,14 @@ def _manifest(job: TagJob, files: Sequence[InputFile]) -> Manifest:
 
 def _refuse_other_settings(folder: Path, held: Manifest, wanted: Manifest) -> None:
     if held.model["sha256"] != wanted.model["sha256"]:
-        raise OutputError(f"{folder}: was tagged with another model ({held.model['folder']}); --overwrite, or name that")
+        raise OutputError(
+            f"{folder}: was tagged with another model ({held.model['folder']}); --overwrite, or name that"
+        )
     for name, value in wanted.settings.items():
         if held.settings.get(name) != value:
             raise OutputError(
-                f"{folder}: was begun with {name} {held.settings.get(name)}, not {value}; resume with the same options, "
-                f"or replace it with --overwrite"
+                f"{folder}: was begun with {name} {held.settings.get(name)}, not {value}; resume with the same "
+                f"options, or replace it with --overwrite"
             )
 
 

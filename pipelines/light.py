@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, overload
 
 from actors.execution_providers import Device
 from actors.model_files import ModelFiles
@@ -54,19 +54,25 @@ class LightPipeline:
         """
         return cls(ModelFiles.from_pretrained(path), **options)
 
+    @overload
+    def annotate(self, texts: str) -> list[Chunk]: ...  # type: ignore[overload-overlap]  # a str is a Sequence[str]
+
+    @overload
+    def annotate(self, texts: Sequence[str | None]) -> list[list[Chunk]]: ...
+
     def annotate(self, texts: str | Sequence[str | None]) -> list[Chunk] | list[list[Chunk]]:
         """The chunks of a text, or of each text of a list; the texts of a list go through the model together.
 
         Raises:
             ValueError: A text that cannot be tagged, such as one with a lone surrogate; it names the text's number.
         """
-        one = isinstance(texts, str)
-        records = [Record.of(None, text) for text in ([texts] if one else texts)]
+        if isinstance(texts, str):
+            return self.annotate([texts])[0]
+        records = [Record.of(None, text, where=f"text {number}") for number, text in enumerate(texts, start=1)]
         table = records_to_table(records, source="text", source_version="", first_ordinal=0, last=True)
         for stage in self._stages:
             table = stage(table)
-        for number, error in enumerate(table["error"].to_pylist(), start=1):
-            if error is not None:
-                raise ValueError(f"text {number}: {error}")
-        chunks = table["chunks"].to_pylist()
-        return chunks[0] if one else chunks
+        for error in table["error"].drop_null().to_pylist():
+            raise ValueError(error)
+        chunks: list[list[Chunk]] = table["chunks"].to_pylist()
+        return chunks

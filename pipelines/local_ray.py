@@ -31,8 +31,8 @@ def ray_session(address: str | None) -> Iterator[dict[str, float]]:
         ConfigError: No cluster answers at `address`.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its warnings are about Ray Data itself
     runtime_env = {"env_vars": WORKER_ENVIRONMENT}
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
         ray.init(
             address="local",
@@ -40,16 +40,17 @@ def ray_session(address: str | None) -> Iterator[dict[str, float]]:
             object_store_memory=_object_store_bytes(),
             include_dashboard=False,
             runtime_env=runtime_env,
-            **quiet,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
         )
     else:
         try:
-            ray.init(address=address, runtime_env=runtime_env, **quiet)
+            ray.init(address=address, runtime_env=runtime_env, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError) as error:
             raise ConfigError(f"--address {address}: no Ray cluster answers there ({error})") from None
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
-        yield ray.cluster_resources()
+        yield ray.cluster_resources()  # type: ignore[no-untyped-call]
     finally:
         ray.shutdown()
 

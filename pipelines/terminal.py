@@ -12,6 +12,7 @@ from rich.table import Table
 
 from pipelines.corpora.counting import count_records
 from pipelines.corpora.input_files import InputFile
+from pipelines.evaluation import Evaluation
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from pipelines.outputs.part_note import Counts
 
@@ -69,6 +70,20 @@ def chunk_table(chunks: Iterable[Mapping[str, Any]], *, title: str | None = None
     for chunk in chunks:
         cells = [str(chunk["start"]), str(chunk["end"]), chunk["entity"], f"{chunk['score']:.3f}", chunk["text"]]
         table.add_row(*([chunk["document_id"]] if with_document else []), *cells)
+    return table
+
+
+def evaluation_table(evaluation: Evaluation) -> Table:
+    """Precision, recall and F1 in percent, by entity and over all."""
+    table = Table(title="exact span and entity (typed strict)", title_justify="left")
+    table.add_column("entity")
+    for heading in ("precision", "recall", "F1", "right", "wrong", "missed"):
+        table.add_column(heading, justify="right")
+    rows = [*sorted(evaluation.by_entity.items()), ("all (micro)", evaluation.micro)]
+    for number, (entity, score) in enumerate(rows, start=1):
+        percents = (f"{100 * value:.2f}" for value in (score.precision, score.recall, score.f1))
+        counts = (f"{count:,}" for count in (score.true_positives, score.false_positives, score.false_negatives))
+        table.add_row(entity, *percents, *counts, end_section=number == len(rows) - 1)
     return table
 
 

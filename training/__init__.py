@@ -1,0 +1,1 @@
+"""The recipe that the embedded model was made by. Not part of the package."""

@@ -19,7 +19,9 @@ POOL_BATCHES = 50
 """Batches are cut from a pool this many batches long, sorted by length: random enough, and hardly any padding."""
 
 
-def make_batches(sentences: list[LabelledSentence], batch_size: int, rng: random.Random) -> list[list[LabelledSentence]]:
+def make_batches(
+    sentences: list[LabelledSentence], batch_size: int, rng: random.Random
+) -> list[list[LabelledSentence]]:
     """Cuts the shuffled sentences into batches of about equal length."""
     order = rng.sample(sentences, len(sentences))
     pool = batch_size * POOL_BATCHES
@@ -107,7 +109,10 @@ def fine_tune(
             step += 1
             if step % 50 == 0:
                 seconds = (time.monotonic() - began) / step
-                print(json.dumps({"step": step, "loss": round(loss.item(), 4), "seconds_a_step": round(seconds, 3)}), flush=True)
+                print(
+                    json.dumps({"step": step, "loss": round(loss.item(), 4), "seconds_a_step": round(seconds, 3)}),
+                    flush=True,
+                )
         model.save_pretrained(output)
         print(json.dumps({"epoch": epoch + 1, "dev_loss": round(mean_loss(model, dev_sentences), 4)}), flush=True)
 

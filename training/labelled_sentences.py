@@ -29,7 +29,7 @@ class LabelledSentence:
 def read_labelled_sentences(path: Path, tokenizer: Tokenizer, max_length: int = 512) -> list[LabelledSentence]:
     """Reads a JNLPBA file (`document_id`, `text`, `entities` with half-open code-point offsets), a sentence a row.
 
-    A sentence longer than `max_length` pieces is cut there: the corpus has none, and a longer one is worth no more code.
+    A sentence longer than `max_length` pieces is cut there: the corpus has none.
     """
     sentences = []
     with path.open(encoding="utf-8") as lines:
@@ -40,7 +40,9 @@ def read_labelled_sentences(path: Path, tokenizer: Tokenizer, max_length: int = 
             for (start, _), encoding in zip(spans, encodings, strict=True):
                 label_ids = label_pieces(encoding, start, document["entities"])
                 sentences.append(
-                    LabelledSentence(input_ids=tuple(encoding.ids[:max_length]), label_ids=tuple(label_ids[:max_length]))
+                    LabelledSentence(
+                        input_ids=tuple(encoding.ids[:max_length]), label_ids=tuple(label_ids[:max_length])
+                    )
                 )
     return sentences
 

@@ -24,7 +24,7 @@ def count_records(files: Sequence[InputFile]) -> int | None:
 def _count(file: InputFile) -> int | None:
     if file.format == "parquet":
         try:
-            return pq.read_metadata(file.path).num_rows
+            return int(pq.read_metadata(file.path).num_rows)
         except (OSError, ValueError):  # the reader will say what is wrong with it
             return 1
     if file.format == "jsonl" and not file.path.lower().endswith(".gz"):

@@ -31,7 +31,7 @@ class CorpusSource(Datasource):
     def __init__(
         self, files: Sequence[InputFile], options: ReaderOptions, *, block_bytes: int, covered: Mapping[str, Ranges]
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._files = files
         self._options = options
         self._block_bytes = block_bytes
@@ -56,7 +56,7 @@ class CorpusSource(Datasource):
         read = functools.partial(_read, files, self._options, self._block_bytes, covered)
         size = sum(file.size for file in files)
         metadata = BlockMetadata(
-            num_rows=None, size_bytes=size, input_files=[file.path for file in files], exec_stats=None
+            num_rows=None, size_bytes=size, input_files=tuple(file.path for file in files), exec_stats=None
         )
         return ReadTask(read, metadata, schema=RECORD)
 

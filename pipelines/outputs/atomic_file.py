@@ -6,9 +6,10 @@ from pathlib import Path
 
 
 def commit_file(path: Path, write: Callable[[Path], None]) -> None:
-    """Lets `write` fill a temporary file beside `path`, brings it to the disk, and renames it: the rename is the commit.
+    """Lets `write` fill a temporary file beside `path`, brings it to the disk, and renames it.
 
-    The temporary name starts with a dot, so readers of the folder pass it by if it is left behind.
+    The rename is the commit. The temporary name starts with a dot, so readers of the folder pass it by
+    if it is left behind.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

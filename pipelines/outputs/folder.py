@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.dataset
 
 from pipelines.outputs import manifest
 from pipelines.outputs.atomic_file import commit_text
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.part_note import PartNote
+from pipelines.schema import CHUNK_ROW
 
 ERRORS = "_errors"
 
@@ -95,3 +97,17 @@ def read_errors(folder: Path) -> Iterator[str]:
     for path in sorted((folder / ERRORS).glob("part-*.jsonl")):
         with path.open(encoding="utf-8") as lines:
             yield from lines
+
+
+def open_dataset(folder: Path) -> pyarrow.dataset.Dataset:
+    """The chunk rows (CHUNK_ROW) of an output folder, as any Arrow reader sees them.
+
+    Raises:
+        OutputError: The folder holds no run.
+    """
+    try:
+        held = Manifest.read(folder)
+    except (OSError, ValueError):
+        raise OutputError(f"{folder}: holds no cytotag run; name the --output folder of `cytotag tag`") from None
+    file_format = {"parquet": "parquet", "jsonl": "json"}[held.settings["output_format"]]
+    return pyarrow.dataset.dataset(folder, schema=CHUNK_ROW, format=file_format)

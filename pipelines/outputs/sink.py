@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from ray.data.block import Block
@@ -13,7 +14,7 @@ from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from pipelines.outputs.part_note import PartNote
 
 
-class PartSink(Datasink):
+class PartSink(Datasink[None]):
     """Writes one part a task. A task that is run again commits the same part under the same name.
 
     Args:
@@ -27,7 +28,7 @@ class PartSink(Datasink):
         self._format = output_format
         self._run_id = run_id
 
-    def write(self, blocks: Iterable[Block], ctx) -> None:
+    def write(self, blocks: Iterable[Block], ctx: Any) -> None:
         """Commits the documents of `blocks` (CHUNK): their errors first, then their chunks, which is what counts."""
         documents = pa.concat_tables(blocks)
         if documents.num_rows:

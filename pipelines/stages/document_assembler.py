@@ -29,7 +29,10 @@ class DocumentAssembler:
             ids = [
                 document_id if document_id is not None else default_document_id(source, ordinal)
                 for document_id, source, ordinal in zip(
-                    table["document_id"].to_pylist(), table["source"].to_pylist(), table["ordinal"].to_pylist(), strict=True
+                    table["document_id"].to_pylist(),
+                    table["source"].to_pylist(),
+                    table["ordinal"].to_pylist(),
+                    strict=True,
                 )
             ]
             index = table.schema.get_field_index("document_id")

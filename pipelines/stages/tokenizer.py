@@ -165,10 +165,12 @@ class _Windows:
 
     @classmethod
     def over(cls, piece_counts: Int, size: int) -> "_Windows":
-        cut = {int(i): window_starts(int(piece_counts[i]), size, size // 4) for i in np.flatnonzero(piece_counts > size)}
+        cut = {
+            int(i): window_starts(int(piece_counts[i]), size, size // 4) for i in np.flatnonzero(piece_counts > size)
+        }
         counts = (piece_counts > 0).astype(np.int64)
-        for sentence, starts in cut.items():
-            counts[sentence] = len(starts)
+        for i, starts in cut.items():
+            counts[i] = len(starts)
         sentence, first_window = owners(counts), to_offsets(counts)
         first_piece = to_offsets(piece_counts)[sentence]
         for i, starts in cut.items():
