@@ -1,6 +1,7 @@
 """The command line: `cytotag`, or `python -m pipelines`."""
 
 import enum
+import importlib.metadata
 import itertools
 import json
 import os
@@ -12,7 +13,7 @@ import typer
 from rich.console import Console
 
 from actors.model_files import ModelError, ModelFiles
-from pipelines.config import ConfigError, parse_names, parse_thresholds
+from pipelines.config import ConfigError, RunStoppedError, parse_names, parse_thresholds
 from pipelines.corpora.input_files import InputError
 from pipelines.corpora.records import ReaderOptions
 from pipelines.outputs.folder import OutputError, open_dataset, read_errors
@@ -31,6 +32,16 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Tag proteins, DNA, RNA, cell lines and cell types in biomedical text.",
 )
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")] = False,
+) -> None:
+    """Tag proteins, DNA, RNA, cell lines and cell types in biomedical text."""
+    if version:
+        print(f"cytotag {importlib.metadata.version('cytotag')}")
+        raise typer.Exit
 
 
 class InputFormat(enum.StrEnum):
@@ -61,7 +72,7 @@ class Device(enum.StrEnum):
 def tag(
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="INPUT...", help="Files, folders and patterns; - reads one text from stdin."),
+        typer.Argument(metavar="INPUT", help="Files, folders and patterns; - reads one text from stdin."),
     ] = None,
     text: Annotated[str | None, typer.Option(help="Tag this text and print what is found; no Ray, no files.")] = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the chunk dataset.")] = None,
@@ -290,8 +301,8 @@ def main() -> None:
     """Runs the command line; a mistake of the user's is one line on stderr, not a traceback."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
-        app()
-    except (ConfigError, InputError, ModelError, OutputError) as error:
+        app(prog_name="cytotag")
+    except (ConfigError, InputError, ModelError, OutputError, RunStoppedError) as error:
         fail(str(error))
     except KeyboardInterrupt:
         fail("stopped; what was committed stays, and --resume goes on from there")

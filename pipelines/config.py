@@ -14,6 +14,10 @@ class ConfigError(ValueError):
     """Settings that cannot work, or not on this machine; the message has the arithmetic and says what to change."""
 
 
+class RunStoppedError(RuntimeError):
+    """A run that broke off on its way; the message says why, and how to go on."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ActorPool:
     """How many actors hold a model, and what each may use.

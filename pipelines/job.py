@@ -1,9 +1,11 @@
 """One batch job, from the files a user names to a finished output folder."""
 
+import contextlib
 import os
 import time
+import traceback
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,11 +15,11 @@ import ray.data
 from actors.execution_providers import Device
 from actors.model_files import ModelFiles
 from actors.token_classifier import TokenClassifier
-from pipelines.config import TASK_CPUS, ActorPool, ConfigError
+from pipelines.config import TASK_CPUS, ActorPool, ConfigError, RunStoppedError
 from pipelines.corpora.input_files import InputFile, find_input_files
 from pipelines.corpora.records import ReaderOptions
-from pipelines.corpora.source import CorpusSource
-from pipelines.local_ray import local_cpus, ray_session
+from pipelines.corpora.source import CorpusSource, read_corpus
+from pipelines.local_ray import local_cpus, native_messages_to, ray_session
 from pipelines.ner import build_ner_pipeline
 from pipelines.outputs import folder as output_folder
 from pipelines.outputs.folder import Mode, OutputError
@@ -35,6 +37,8 @@ long for the last one; a larger corpus has larger blocks, so that Ray has fewer 
 
 BYTES_A_CHARACTER = 12
 """Arrow bytes of a block for each character of text, once its words and word pieces stand beside it."""
+
+RAY_LOG = "_ray.log"
 
 STALL_SECONDS = 600
 """With no block finished for so long, longer than a model takes to load, the run is stopped rather than hang."""
@@ -109,10 +113,10 @@ def run(job: TagJob, progress: Progress) -> RunSummary:
 
     started = time.monotonic()
     if to_read:
-        with ray_session(job.address) as resources:
+        with native_messages_to(job.output / RAY_LOG), ray_session(job.address) as resources:
             pool = _pool(job, resources)
             started = time.monotonic()
-            with progress(to_read):
+            with progress(to_read), _stopping_in_one_line(job.output):
                 _tag(job, pool, to_read, covered)
     ended = time.monotonic()
 
@@ -140,12 +144,30 @@ def _tag(job: TagJob, pool: ActorPool, files: Sequence[InputFile], covered: Mapp
         block_bytes=block_bytes,
         covered={path: one.ranges for path, one in covered.items()},
     )
-    records = ray.data.read_datasource(source, num_cpus=TASK_CPUS)
     documents = build_ner_pipeline(
-        records, model=job.model, pool=pool, sentence_detector=SentenceDetector(), ner_converter=job.ner_converter
+        read_corpus(source),
+        model=job.model,
+        pool=pool,
+        sentence_detector=SentenceDetector(),
+        ner_converter=job.ner_converter,
     )
     sink = PartSink(job.output.resolve(), job.output_format, run_id=uuid.uuid4().hex[:8])
     documents.write_datasink(sink, ray_remote_args={"num_cpus": TASK_CPUS})
+
+
+@contextlib.contextmanager
+def _stopping_in_one_line(output: Path) -> Iterator[None]:
+    """What breaks a run (a full disk, a lost cluster, a fault of ours) becomes one line, its traceback a log."""
+    try:
+        yield
+    except Exception as error:
+        log = output / RAY_LOG
+        with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
+            traceback.print_exception(error, file=file)
+        cause = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        raise RunStoppedError(
+            f"{output}: the run stopped ({cause}); what was committed stays, --resume goes on from there; more in {log}"
+        ) from error
 
 
 def _absolute(files: Sequence[InputFile]) -> list[InputFile]:

@@ -4,7 +4,9 @@ import contextlib
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import ray
 
@@ -31,7 +33,6 @@ def ray_session(address: str | None) -> Iterator[dict[str, float]]:
         ConfigError: No cluster answers at `address`.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its warnings are about Ray Data itself
     runtime_env = {"env_vars": WORKER_ENVIRONMENT}
     if address is None:
         ray.init(
@@ -53,6 +54,25 @@ def ray_session(address: str | None) -> Iterator[dict[str, float]]:
         yield ray.cluster_resources()  # type: ignore[no-untyped-call]
     finally:
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def native_messages_to(log: Path) -> Iterator[None]:
+    """Keeps what Ray's C++ code says on stderr, mostly of Ray itself, out of the user's sight and in a file.
+
+    What Python writes to stderr still goes where it went.
+    """
+    ours, terminal = sys.stderr, os.dup(2)
+    with log.open("ab") as file, os.fdopen(os.dup(2), "w", encoding="utf-8", buffering=1) as stderr:
+        sys.stderr.flush()
+        os.dup2(file.fileno(), 2)
+        sys.stderr = stderr
+        try:
+            yield
+        finally:
+            sys.stderr = ours
+            os.dup2(terminal, 2)
+            os.close(terminal)
 
 
 def local_cpus() -> int:

@@ -4,10 +4,12 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
+import ray.data
 from ray.data import DataContext, Datasource
 from ray.data.block import BlockMetadata
 from ray.data.datasource import ReadTask
 
+from pipelines.config import TASK_CPUS
 from pipelines.corpora.formats import READERS
 from pipelines.corpora.input_files import InputFile
 from pipelines.corpora.records import RECORD, ReaderOptions, read_tables
@@ -33,9 +35,15 @@ class CorpusSource(Datasource):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._files = files
+        self._groups = group_files(files, block_bytes)
         self._options = options
         self._block_bytes = block_bytes
         self._covered = covered
+
+    @property
+    def task_count(self) -> int:
+        """The number of read tasks."""
+        return len(self._groups)
 
     def get_name(self) -> str:
         """The name of the operator in Ray's statistics."""
@@ -49,7 +57,7 @@ class CorpusSource(Datasource):
         self, parallelism: int, per_task_row_limit: int | None = None, data_context: DataContext | None = None
     ) -> list[ReadTask]:
         """One task a file, or for small files a task for as many as make a block."""
-        return [self._task(files) for files in group_files(self._files, self._block_bytes)]
+        return [self._task(files) for files in self._groups]
 
     def _task(self, files: list[InputFile]) -> ReadTask:
         covered = {file.path: self._covered[file.path] for file in files if file.path in self._covered}
@@ -59,6 +67,17 @@ class CorpusSource(Datasource):
             num_rows=None, size_bytes=size, input_files=tuple(file.path for file in files), exec_stats=None
         )
         return ReadTask(read, metadata, schema=RECORD)
+
+
+def read_corpus(source: CorpusSource) -> ray.data.Dataset:
+    """The records of a corpus as a dataset (RECORD).
+
+    Ray is told how many read tasks there are, or it would want more of them and split their blocks into small ones.
+    """
+    records: ray.data.Dataset = ray.data.read_datasource(
+        source, num_cpus=TASK_CPUS, override_num_blocks=source.task_count
+    )
+    return records
 
 
 def group_files(files: Sequence[InputFile], group_bytes: int) -> list[list[InputFile]]:

@@ -1,0 +1,42 @@
+"""One Ray for all the integration tests: it takes seconds to start, and hangs where CPUs are few."""
+
+import os
+
+import pytest
+
+os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+LOGICAL_CPUS = 4
+
+
+@pytest.fixture(scope="session")
+def ray_address():
+    """The address of a running Ray with 4 logical CPUs, whatever the machine has."""
+    import ray
+
+    ray.init(
+        address="local",
+        num_cpus=LOGICAL_CPUS,
+        include_dashboard=False,
+        log_to_driver=False,
+        object_store_memory=300 << 20,
+        runtime_env={"env_vars": {"TOKENIZERS_PARALLELISM": "false"}},
+    )
+    yield ray.get_runtime_context().gcs_address
+    ray.shutdown()
+
+
+@pytest.fixture
+def data_context(ray_address):  # noqa: ARG001  # a fixture may not use `usefixtures`
+    """Ray Data's settings for one test: a pipeline that hangs fails, and the settings are put back."""
+    from ray.data import DataContext
+
+    before = DataContext.get_current()
+    context = before.copy()
+    context.execution_no_progress_timeout_s = 120
+    context.enable_progress_bars = False
+    DataContext._set_current(context)
+    yield context
+    DataContext._set_current(before)
