@@ -16,10 +16,11 @@ from actors.model_files import ModelError, ModelFiles
 from pipelines.config import ConfigError, RunStoppedError, parse_names, parse_thresholds
 from pipelines.corpora.input_files import InputError
 from pipelines.corpora.records import ReaderOptions
-from pipelines.outputs.folder import OutputError, open_dataset, read_errors
+from pipelines.outputs.folder import read_chunks, read_errors
+from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import Counts
 from pipelines.stages.ner_converter import NerConverter
-from pipelines.terminal import chunk_table, committed_parts, evaluation_table, summary_table
+from pipelines.terminal import chunk_table, committed_parts, evaluation_notes, evaluation_table, summary_table
 
 EXIT_NOTHING_DONE, EXIT_FINISHED_WITH_ERRORS = 1, 3
 ERRORS_SHOWN = 5
@@ -188,7 +189,7 @@ def tag(
         address=address,
         command=tuple(sys.argv),
     )
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False, emoji=False)  # paths may have brackets
     summary = run(job, lambda to_read: committed_parts(console, output, job.output_format, to_read))
     console.print(summary_table(summary.counts, seconds=summary.seconds, tagging_seconds=summary.tagging_seconds))
     if summary.before.documents:
@@ -217,9 +218,9 @@ def show(
     limit: Annotated[int, typer.Option(min=1, help="Chunks to show.")] = 100,
 ) -> None:
     """Print the chunks of a dataset as a table."""
-    rows, console = open_dataset(dataset), Console()
-    console.print(chunk_table(rows.head(limit).to_pylist(), with_document=True))
-    if (left := rows.count_rows() - limit) > 0:
+    (chunks, count), console = read_chunks(dataset, limit), Console()
+    console.print(chunk_table(chunks, with_document=True))
+    if (left := count - limit) > 0:
         console.print(f"{left:,} more; --limit shows them")
 
 
@@ -247,16 +248,8 @@ def evaluate(
         fail(str(error))
     console = Console()
     console.print(evaluation_table(result))
-    console.print(
-        f"{result.documents:,} gold documents, {result.documents_without_prediction_row:,} with no prediction row"
-    )
-    for count, what in (
-        (len(result.documents_not_in_gold), "predicted documents are not in the gold: not scored"),
-        (result.duplicates, "chunks are predicted twice: scored once"),
-        (result.wrong_offsets, "chunks have another text than the gold at their offsets"),
-    ):
-        if count:
-            console.print(f"{count:,} {what}")
+    for line in evaluation_notes(result):
+        console.print(line)
 
 
 def ner_converter(model: ModelFiles, white_list: str | None, threshold: str | None) -> NerConverter:

@@ -49,7 +49,9 @@ class ActorPool:
             ConfigError: `actors` is neither, or too large for the machine.
         """
         if actors is None:
-            room = gpus if device == "cuda" else (cpus - TASK_CPUS) / max(threads, 1)
+            room = (cpus - TASK_CPUS) / max(threads, 1)
+            if device == "cuda":
+                room = min(room, gpus)
             sizes = [max(1, math.floor(room))]
         else:
             try:
@@ -79,7 +81,10 @@ class ActorPool:
                 f"{cpus:g}; ask for fewer --threads"
             )
         if self.device == "cuda" and self.min_size > gpus:
-            raise ConfigError(f"{self.min_size} actors need a GPU each, and Ray has {gpus:g}; lower --actors")
+            raise ConfigError(
+                f"--device cuda: {self.min_size} actors need a GPU each, and Ray has {gpus:g}; "
+                f"{'lower --actors' if gpus >= 1 else 'ask for --device cpu'}"
+            )
 
 
 def parse_names(names: str) -> frozenset[str]:
@@ -91,7 +96,7 @@ def parse_thresholds(thresholds: str) -> tuple[float, dict[str, float]]:
     """A threshold for all, and those of single entities, from `0.5`, `RNA=0.3,DNA=0.6` or `0.5,RNA=0.3`.
 
     Raises:
-        ConfigError: A part is neither a number nor `ENTITY=number`, or the number for all is given twice.
+        ConfigError: A part is neither a number nor `ENTITY=number`, or one of the numbers is given twice.
     """
     for_all, by_entity = [], {}
     for part in thresholds.split(","):
@@ -100,6 +105,8 @@ def parse_thresholds(thresholds: str) -> tuple[float, dict[str, float]]:
             score = float(number)
         except ValueError:
             raise ConfigError(f"--threshold {thresholds}: {part!r} is not a number or ENTITY=number") from None
+        if entity.strip() in by_entity:
+            raise ConfigError(f"--threshold {thresholds}: two numbers for {entity.strip()}; leave one out")
         if equals:
             by_entity[entity.strip()] = score
         else:

@@ -26,7 +26,8 @@ def isolate_documents(transform: Transform) -> Transform:
             if table.num_rows == 0 or (table.num_rows == 1 and table["error"][0].is_valid):
                 raise  # no document to blame: the stage itself is broken
             if table.num_rows == 1:
-                reason = f"{type(stage).__name__} failed: {type(error).__name__}: {error}"
+                message = " ".join(str(error).split())  # one line: it is for the summary, too
+                reason = f"{type(stage).__name__} failed: {type(error).__name__}: {message}"
                 return transform(stage, set_aside(table, reason))
         middle = table.num_rows // 2
         return pa.concat_tables([isolated(stage, table.slice(0, middle)), isolated(stage, table.slice(middle))])

@@ -1,6 +1,7 @@
 """One batch job, from the files a user names to a finished output folder."""
 
 import contextlib
+import math
 import os
 import time
 import traceback
@@ -9,22 +10,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import ray.data
+import ray.exceptions
 
 from actors.execution_providers import Device
 from actors.model_files import ModelFiles
 from actors.token_classifier import TokenClassifier
-from pipelines.config import TASK_CPUS, ActorPool, ConfigError, RunStoppedError
-from pipelines.corpora.input_files import InputFile, find_input_files
+from pipelines.config import TASK_CPUS, ActorPool, RunStoppedError
+from pipelines.corpora.input_files import InputError, InputFile, find_input_files
 from pipelines.corpora.records import ReaderOptions
 from pipelines.corpora.source import CorpusSource, read_corpus
 from pipelines.local_ray import local_cpus, native_messages_to, ray_session
 from pipelines.ner import build_ner_pipeline
 from pipelines.outputs import folder as output_folder
-from pipelines.outputs.folder import Mode, OutputError
+from pipelines.outputs.folder import Mode
 from pipelines.outputs.formats import OutputFormat
 from pipelines.outputs.manifest import Manifest
+from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import Counts, Coverage, PartNote, merge_coverage
 from pipelines.outputs.sink import PartSink
 from pipelines.stages.ner_converter import NerConverter
@@ -97,14 +101,12 @@ def run(job: TagJob, progress: Progress) -> RunSummary:
     TokenClassifier(job.model, device=job.device)  # a model that cannot run is found here, not in an actor
     manifest = _manifest(job, files)
     if job.address is None:
-        _pool(job, {"CPU": local_cpus() + 1})  # before Ray takes seconds to start
+        _pool(job, {"CPU": local_cpus() + 1, "GPU": math.inf})  # before Ray, which finds the GPUs, takes seconds
     held = output_folder.prepare(job.output, job.mode)
     if held:
         _refuse_other_settings(job.output, held, manifest)
-    try:
-        manifest.write(job.output)
-    except OSError as error:
-        raise OutputError(f"{job.output}: cannot be written ({error.strerror}); choose another folder") from None
+        manifest = replace(manifest, inputs=(*_inputs_not_named_again(held, files), *manifest.inputs))
+    manifest.write(job.output)
     output_folder.discard_uncommitted(job.output, job.output_format)
     notes = output_folder.read_notes(job.output, job.output_format)
     covered = merge_coverage(notes.values())
@@ -120,6 +122,7 @@ def run(job: TagJob, progress: Progress) -> RunSummary:
                 _tag(job, pool, to_read, covered)
     ended = time.monotonic()
 
+    output_folder.discard_uncommitted(job.output, job.output_format)  # temporary files of workers that died
     after = output_folder.read_notes(job.output, job.output_format)
     _finish(job, manifest, files, after, seconds=ended - began)
     return RunSummary(
@@ -152,7 +155,12 @@ def _tag(job: TagJob, pool: ActorPool, files: Sequence[InputFile], covered: Mapp
         ner_converter=job.ner_converter,
     )
     sink = PartSink(job.output.resolve(), job.output_format, run_id=uuid.uuid4().hex[:8])
-    documents.write_datasink(sink, ray_remote_args={"num_cpus": TASK_CPUS})
+    try:
+        documents.write_datasink(sink, ray_remote_args={"num_cpus": TASK_CPUS})
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, OutputError):  # without Ray's traceback, which says no more
+            raise OutputError(str(error.cause)) from None
+        raise
 
 
 @contextlib.contextmanager
@@ -160,6 +168,8 @@ def _stopping_in_one_line(output: Path) -> Iterator[None]:
     """What breaks a run (a full disk, a lost cluster, a fault of ours) becomes one line, its traceback a log."""
     try:
         yield
+    except OutputError:
+        raise
     except Exception as error:
         log = output / RAY_LOG
         with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
@@ -215,10 +225,16 @@ def _refuse_other_settings(folder: Path, held: Manifest, wanted: Manifest) -> No
             )
 
 
+def _inputs_not_named_again(held: Manifest, files: Sequence[InputFile]) -> list[Mapping[str, Any]]:
+    """Files of the run that is resumed which this run was not asked to read: their documents stay in the folder."""
+    named = {file.path for file in files}
+    return [one for one in held.inputs if one["path"] not in named]
+
+
 def _refuse_changed_files(files: Sequence[InputFile], covered: Mapping[str, Coverage]) -> None:
     for file in files:
         if file.path in covered and covered[file.path].version != file.version:
-            raise ConfigError(f"{file.path}: changed since it was tagged; replace the run with --overwrite")
+            raise InputError(file.path, "changed since it was tagged; replace the run with --overwrite")
 
 
 def _finish(
@@ -227,9 +243,17 @@ def _finish(
     """Replaces the manifest by one with the counts of the whole folder."""
     counts = Counts.total(note.counts for note in notes.values())
     covered = merge_coverage(notes.values())
-    inputs = [
-        asdict(file) | {"documents": covered[file.path].documents if file.path in covered else 0} for file in files
-    ]
+    read = {file.path for file in files}
+    inputs = []
+    for one in manifest.inputs:
+        coverage = covered.get(one["path"])
+        inputs.append(
+            {
+                **one,
+                "documents": coverage.documents if coverage else 0,
+                "complete": one["path"] in read or (coverage is not None and coverage.complete),
+            }
+        )
     replace(
         manifest,
         state="finished with errors" if counts.errors else "finished",

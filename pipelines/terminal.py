@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.corpora.counting import count_records
 from pipelines.corpora.input_files import InputFile
@@ -24,7 +26,10 @@ POLL_SECONDS = 0.5
 def committed_parts(
     console: Console, folder: Path, output_format: OutputFormat, files: Sequence[InputFile]
 ) -> Iterator[None]:
-    """Shows documents, documents/s and tokens/s as parts are committed, and the time left where the total is known."""
+    """Shows documents, documents/s and tokens/s as parts are committed, and the time left where the total is known.
+
+    A run that resumes starts with the documents of `files` that are done; the rates are its own.
+    """
     columns = [
         SpinnerColumn(),
         TextColumn("{task.completed:,} documents"),
@@ -34,21 +39,23 @@ def committed_parts(
         TimeRemainingColumn(),
     ]
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=count_records(files), rates="waiting for the first part")
+        module = OUTPUT_FORMATS[output_format]
+        seen = set(module.note_files(folder))
+        notes, paths = map(module.read_note, seen), {file.path for file in files}
+        before = sum(one.documents for note in notes for path, one in note.coverage.items() if path in paths)
+        task = progress.add_task("", total=count_records(files), completed=before, rates="waiting for the first part")
         stop = threading.Event()
 
         def watch() -> None:
-            module = OUTPUT_FORMATS[output_format]
-            seen = set(module.note_files(folder))
             done = Counts()
             while not stop.wait(POLL_SECONDS):
                 new = set(module.note_files(folder)) - seen
-                seen |= new
+                seen.update(new)
                 done = Counts.total([done, *(module.read_note(path).counts for path in new)])
                 seconds = progress.tasks[task].elapsed or POLL_SECONDS
                 if done.documents:
                     rates = f"{done.documents / seconds:,.0f} documents/s, {done.tokens / seconds:,.0f} tokens/s"
-                    progress.update(task, completed=done.documents, rates=rates)
+                    progress.update(task, completed=before + done.documents, rates=rates)
 
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
@@ -59,17 +66,24 @@ def committed_parts(
             watcher.join()
 
 
-def chunk_table(chunks: Iterable[Mapping[str, Any]], *, title: str | None = None, with_document: bool = False) -> Table:
+def literal(text: str) -> Text:
+    r"""Text from outside, as it stands: brackets are no markup, and control characters are shown (`\x1b`), not sent."""
+    shown = (repr(c)[1:-1] if unicodedata.category(c) in ("Cc", "Cf") else c for c in text)
+    return Text("".join(shown))
+
+
+def chunk_table(chunks: Iterable[Mapping[str, Any]], *, with_document: bool = False) -> Table:
     """A table of chunks, a row each."""
-    table = Table(title=title, title_justify="left")
+    table = Table()
     if with_document:
         table.add_column("document")
     for heading in ("start", "end", "entity", "score"):
         table.add_column(heading, justify="left" if heading == "entity" else "right")
     table.add_column("text", overflow="fold")
     for chunk in chunks:
-        cells = [str(chunk["start"]), str(chunk["end"]), chunk["entity"], f"{chunk['score']:.3f}", chunk["text"]]
-        table.add_row(*([chunk["document_id"]] if with_document else []), *cells)
+        document = [literal(chunk["document_id"])] if with_document else []
+        offsets, score = (str(chunk["start"]), str(chunk["end"])), f"{chunk['score']:.3f}"
+        table.add_row(*document, *offsets, literal(chunk["entity"]), score, literal(chunk["text"]))
     return table
 
 
@@ -83,8 +97,21 @@ def evaluation_table(evaluation: Evaluation) -> Table:
     for number, (entity, score) in enumerate(rows, start=1):
         percents = (f"{100 * value:.2f}" for value in (score.precision, score.recall, score.f1))
         counts = (f"{count:,}" for count in (score.true_positives, score.false_positives, score.false_negatives))
-        table.add_row(entity, *percents, *counts, end_section=number == len(rows) - 1)
+        table.add_row(literal(entity), *percents, *counts, end_section=number == len(rows) - 1)
     return table
+
+
+def evaluation_notes(evaluation: Evaluation) -> Iterator[str]:
+    """Lines on what the scores do not show."""
+    unpredicted = evaluation.documents_without_prediction_row
+    yield f"{evaluation.documents:,} gold documents, {unpredicted:,} with no prediction row"
+    for count, what in (
+        (len(evaluation.documents_not_in_gold), "predicted documents are not in the gold: not scored"),
+        (evaluation.duplicates, "chunks are predicted twice: scored once"),
+        (evaluation.wrong_offsets, "chunks have another text than the gold at their offsets"),
+    ):
+        if count:
+            yield f"{count:,} {what}"
 
 
 def summary_table(counts: Counts, *, seconds: float, tagging_seconds: float) -> Table:
@@ -103,5 +130,5 @@ def summary_table(counts: Counts, *, seconds: float, tagging_seconds: float) -> 
         ("documents/s", f"{counts.documents / tagging_seconds:,.1f}" if tagging_seconds else "-"),
     ]
     for name, value in rows:
-        table.add_row(name, value)
+        table.add_row(literal(name), value)
     return table

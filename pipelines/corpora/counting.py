@@ -22,12 +22,21 @@ def count_records(files: Sequence[InputFile]) -> int | None:
 
 
 def _count(file: InputFile) -> int | None:
-    if file.format == "parquet":
-        try:
+    try:
+        if file.format == "parquet":
             return int(pq.read_metadata(file.path).num_rows)
-        except (OSError, ValueError):  # the reader will say what is wrong with it
-            return 1
-    if file.format == "jsonl" and not file.path.lower().endswith(".gz"):
-        with Path(file.path).open("rb") as content:
-            return sum(chunk.count(b"\n") for chunk in iter(lambda: content.read(CHUNK_BYTES), b""))
+        if file.format == "jsonl" and not file.path.lower().endswith(".gz"):
+            return _count_lines(Path(file.path))
+    except (OSError, ValueError):  # one record: the reader's, which says what is wrong
+        return 1
     return None
+
+
+def _count_lines(path: Path) -> int:
+    """Lines, the last one with or without its end; blank ones too, which a writer of records rarely leaves."""
+    count, end = 0, b"\n"
+    with path.open("rb") as content:
+        while chunk := content.read(CHUNK_BYTES):
+            count += chunk.count(b"\n")
+            end = chunk[-1:]
+    return count + (end != b"\n")

@@ -12,6 +12,7 @@ from typing import NamedTuple, Self
 
 import pyarrow as pa
 
+from pipelines.config import ConfigError
 from pipelines.corpora.input_files import InputError, InputFile
 from pipelines.schema import BROKEN_FILE, DOCUMENT
 
@@ -38,7 +39,7 @@ class ReaderOptions:
 
     def __post_init__(self) -> None:
         if self.text_column == self.id_column:
-            raise ValueError(f"text and id cannot both be `{self.text_column}`; set --text-column or --id-column")
+            raise ConfigError(f"text and id cannot both be `{self.text_column}`; set --text-column or --id-column")
 
     @property
     def id_required(self) -> bool:

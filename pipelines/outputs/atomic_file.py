@@ -1,15 +1,22 @@
 """Files that are there whole or not at all."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
+
+NO_FOLDER_SYNC = (errno.EBADF, errno.EINVAL)
+"""What a filesystem answers that cannot bring a folder to the disk; others do it without being asked."""
 
 
 def commit_file(path: Path, write: Callable[[Path], None]) -> None:
     """Lets `write` fill a temporary file beside `path`, brings it to the disk, and renames it.
 
-    The rename is the commit. The temporary name starts with a dot, so readers of the folder pass it by
-    if it is left behind.
+    The rename is the commit, and is brought to the disk too, so that no later commit outlives it in a power cut. The
+    temporary name starts with a dot, so readers of the folder pass it by if it is left behind.
+
+    Raises:
+        OSError: The file cannot be written; `path` is then as it was.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -19,6 +26,8 @@ def commit_file(path: Path, write: Callable[[Path], None]) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+    if os.name == "posix":
+        _sync_folder(path.parent)
 
 
 def commit_text(path: Path, text: str) -> None:
@@ -27,4 +36,15 @@ def commit_text(path: Path, text: str) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(descriptor)

@@ -1,9 +1,10 @@
 """The output folder: who may write into it, and what it holds."""
 
-import shutil
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.dataset
@@ -11,17 +12,16 @@ import pyarrow.dataset
 from pipelines.outputs import manifest
 from pipelines.outputs.atomic_file import commit_text
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
+from pipelines.outputs.jsonl import NOTES, to_lines
 from pipelines.outputs.manifest import Manifest
-from pipelines.outputs.part_note import PartNote
+from pipelines.outputs.output_error import OutputError
+from pipelines.outputs.part_note import PART_PATTERN, PartNote
 from pipelines.schema import CHUNK_ROW
 
 ERRORS = "_errors"
+UNFINISHED_MANIFEST = f".{manifest.NAME}.*.tmp"
 
 Mode = Literal["new", "resume", "overwrite"]
-
-
-class OutputError(ValueError):
-    """An output folder that cannot be written; the message names it and says what to do."""
 
 
 def prepare(folder: Path, mode: Mode) -> Manifest | None:
@@ -35,20 +35,21 @@ def prepare(folder: Path, mode: Mode) -> Manifest | None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        names = sorted(path.name for path in folder.iterdir())
+        begun = set(folder.glob(UNFINISHED_MANIFEST))  # left by a kill in the first moment of a run
+        names = sorted(path.name for path in folder.iterdir() if path not in begun)
+    except FileExistsError:
+        raise OutputError(f"{folder}: is a file; choose a folder for the output") from None
     except OSError as error:
         raise OutputError(f"{folder}: cannot be used as the output folder ({error.strerror}); choose another") from None
     if names and manifest.NAME not in names:
         raise OutputError(f"{folder}: holds {names[0]} and no cytotag run; choose an empty or a new folder")
     if not names:
         return None
-    try:
-        held = Manifest.read(folder)
-    except ValueError as error:
-        raise OutputError(f"{folder}: its manifest cannot be read ({error}); choose another folder") from None
+    held = Manifest.read(folder)
     if mode == "resume":
         return held
     if mode == "overwrite":
+        replace(held, state="running").write(folder)  # a kill from here on leaves no run that says it is finished
         clear(folder)
         return None
     raise OutputError(
@@ -58,14 +59,15 @@ def prepare(folder: Path, mode: Mode) -> Manifest | None:
 
 
 def clear(folder: Path) -> None:
-    """Deletes a run, the manifest last, and nothing that is not ours."""
-    for output_format in OUTPUT_FORMATS.values():
-        for part in folder.glob(f"part-*{output_format.SUFFIX}"):
-            part.unlink()
-    for path in folder.glob("_*"):
-        if path.is_dir():
-            shutil.rmtree(path)
-    (folder / manifest.NAME).unlink(missing_ok=True)
+    """Deletes what a run wrote, and nothing that is not ours. The manifest stays, to be replaced by the next run's.
+
+    Raises:
+        OutputError: A file cannot be deleted.
+    """
+    _delete(_written(folder))
+    for name in (ERRORS, NOTES):
+        with contextlib.suppress(OSError):  # not there, or holding what is not ours
+            (folder / name).rmdir()
 
 
 def read_notes(folder: Path, output_format: OutputFormat) -> dict[str, PartNote]:
@@ -75,39 +77,70 @@ def read_notes(folder: Path, output_format: OutputFormat) -> dict[str, PartNote]
 
 
 def discard_uncommitted(folder: Path, output_format: OutputFormat) -> None:
-    """Deletes what a killed run left behind: temporary files, and parts and errors whose part was never committed."""
-    module = OUTPUT_FORMATS[output_format]
-    committed = {path.stem for path in module.note_files(folder)}
-    for path in (*folder.glob(f"part-*{module.SUFFIX}"), *folder.glob(f"{ERRORS}/part-*.jsonl")):
-        if path.stem not in committed:
-            path.unlink()
-    for path in folder.rglob(".*.tmp"):
-        path.unlink()
+    """Deletes what a killed run, or a killed task, left behind: whatever belongs to no committed part.
+
+    Raises:
+        OutputError: A file cannot be deleted.
+    """
+    committed = {path.stem for path in OUTPUT_FORMATS[output_format].note_files(folder)}
+    _delete(path for path in _written(folder) if path.stem not in committed)
+
+
+def _written(folder: Path) -> list[Path]:
+    """All that runs write, temporary files too, but the manifest."""
+    patterns = (PART_PATTERN, f".{PART_PATTERN}.tmp", UNFINISHED_MANIFEST)
+    return [
+        path for place in (folder, folder / ERRORS, folder / NOTES) for name in patterns for path in place.glob(name)
+    ]
+
+
+def _delete(paths: Iterable[Path]) -> None:
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be deleted ({error.strerror}); check the permissions") from None
 
 
 def write_errors(folder: Path, name: str, rows: pa.Table) -> None:
     """Commits the records that a part could not tag (ERROR_ROW) as JSON lines; none, no file."""
+    path = folder / ERRORS / f"{name}.jsonl"
     if rows.num_rows:
-        (folder / ERRORS).mkdir(exist_ok=True)
-        commit_text(folder / ERRORS / f"{name}.jsonl", OUTPUT_FORMATS["jsonl"].to_lines(rows))
+        path.parent.mkdir(exist_ok=True)
+        commit_text(path, to_lines(rows))
+    else:
+        path.unlink(missing_ok=True)  # of an earlier attempt at the same part
 
 
 def read_errors(folder: Path) -> Iterator[str]:
     """The lines of all error files, JSON objects (ERROR_ROW)."""
-    for path in sorted((folder / ERRORS).glob("part-*.jsonl")):
+    for path in sorted((folder / ERRORS).glob(f"{PART_PATTERN}.jsonl")):
         with path.open(encoding="utf-8") as lines:
             yield from lines
 
 
+def read_chunks(folder: Path, limit: int) -> tuple[list[dict[str, Any]], int]:
+    """The first rows (CHUNK_ROW) of an output folder, and how many it has in all.
+
+    Raises:
+        OutputError: The folder holds no run, or a part is damaged.
+    """
+    dataset = open_dataset(folder)
+    try:
+        return dataset.head(limit).to_pylist(), dataset.count_rows()
+    except (OSError, pa.ArrowException) as error:
+        raise OutputError(f"{folder}: a part is damaged ({error}); delete it, and --resume tags it again") from None
+
+
 def open_dataset(folder: Path) -> pyarrow.dataset.Dataset:
-    """The chunk rows (CHUNK_ROW) of an output folder, as any Arrow reader sees them.
+    """The chunk rows (CHUNK_ROW) of the committed parts of an output folder.
 
     Raises:
         OutputError: The folder holds no run.
     """
-    try:
-        held = Manifest.read(folder)
-    except (OSError, ValueError):
-        raise OutputError(f"{folder}: holds no cytotag run; name the --output folder of `cytotag tag`") from None
-    file_format = {"parquet": "parquet", "jsonl": "json"}[held.settings["output_format"]]
-    return pyarrow.dataset.dataset(folder, schema=CHUNK_ROW, format=file_format)
+    output_format = Manifest.read(folder).settings["output_format"]
+    parts = [path for path in OUTPUT_FORMATS[output_format].part_files(folder) if path.stat().st_size]
+    # Arrow refuses an empty file of JSON lines, which is what a part without chunks is.
+    return pyarrow.dataset.dataset(
+        parts, schema=CHUNK_ROW, format={"parquet": "parquet", "jsonl": "json"}[output_format]
+    )

@@ -1,4 +1,4 @@
-"""The output formats by name: a module each, with `write_part`, `note_files`, `read_note` and `SUFFIX`."""
+"""The output formats by name: a module each, with `write_part`, `part_files`, `note_files` and `read_note`."""
 
 from typing import Literal
 

@@ -1,6 +1,7 @@
 """JSON Lines parts: one object a chunk, the part's note beside it under `_notes/`.
 
-The note is written after the part and is its commit: a part without one does not count, and goes when a run resumes.
+The note is written after the part and is its commit: a part without one does not count, nor does a note without its
+part; both go when a run resumes.
 """
 
 import json
@@ -10,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.outputs.atomic_file import commit_text
-from pipelines.outputs.part_note import PartNote
+from pipelines.outputs.output_error import OutputError
+from pipelines.outputs.part_note import PART_PATTERN, PartNote
 
 SUFFIX = ".jsonl"
 NOTES = "_notes"
@@ -32,11 +34,28 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
     return {name: round(value, 6) if isinstance(value, float) else value for name, value in row.items()}
 
 
+def part_files(folder: Path) -> list[Path]:
+    """The committed parts."""
+    return [_part(folder, note) for note in note_files(folder)]
+
+
 def note_files(folder: Path) -> list[Path]:
     """A file for each committed part, named as the part, that `read_note` reads."""
-    return sorted((folder / NOTES).glob("part-*.json"))
+    notes = sorted((folder / NOTES).glob(f"{PART_PATTERN}.json"))
+    return [note for note in notes if _part(folder, note).exists()]
+
+
+def _part(folder: Path, note: Path) -> Path:
+    return folder / f"{note.stem}{SUFFIX}"
 
 
 def read_note(path: Path) -> PartNote:
-    """The note of one part."""
-    return PartNote.from_json(path.read_text(encoding="utf-8"))
+    """The note of one part.
+
+    Raises:
+        OutputError: The file is damaged.
+    """
+    try:
+        return PartNote.from_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{path}: damaged ({error}); delete it, and --resume tags its documents again") from None

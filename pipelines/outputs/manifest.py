@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from pipelines.outputs.atomic_file import commit_text
+from pipelines.outputs.output_error import OutputError
 
 NAME = "_manifest.json"
 RECORDED_VERSIONS = ("cytotag", "ray", "onnxruntime", "tokenizers", "pyarrow", "numpy")
@@ -26,7 +27,8 @@ class Manifest:
         command: The command line.
         settings: What the output depends on beside the inputs and the model. A run that resumes must have the same.
         model: Folder, SHA-256 and labels.
-        inputs: A row an input file: path, format, bytes, version, and at the end documents and whether it is complete.
+        inputs: A row an input file of this run and of those it went on with: path, format, size, version, and at the
+            end the documents tagged from it and whether those are all.
         counts: Documents, sentences, tokens, chunks by entity, errors; of the whole folder.
         versions: Of Python and the packages that the output depends on.
         started: Time of the (last) start, UTC.
@@ -44,22 +46,41 @@ class Manifest:
     seconds: float | None = None
 
     def write(self, folder: Path) -> None:
-        """Commits the manifest to the output folder."""
-        commit_text(folder / NAME, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+        """Commits the manifest to the output folder.
+
+        Raises:
+            OutputError: The folder cannot be written.
+        """
+        try:
+            commit_text(folder / NAME, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise OutputError(
+                f"{folder}: cannot be written ({error.strerror or error}); check its permissions and the free space, "
+                f"or choose another folder"
+            ) from None
 
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Reads the manifest of an output folder.
 
         Raises:
-            OSError: There is none.
-            ValueError: It is not one of ours.
+            OutputError: There is none, or it is not one of ours.
         """
-        content = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        path = folder / NAME
         try:
-            return cls(**content)
-        except TypeError as error:
-            raise ValueError(f"{folder / NAME}: not a manifest of this version ({error})") from None
+            content = json.loads(path.read_text(encoding="utf-8"))
+            held = cls(**content | {name: tuple(content[name]) for name in ("command", "inputs")})
+            _ = held.settings["output_format"], held.model["sha256"], held.model["folder"]  # what is asked of it
+        except (FileNotFoundError, NotADirectoryError):
+            raise OutputError(f"{folder}: holds no cytotag run; name the --output folder of `cytotag tag`") from None
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
+        except (ValueError, TypeError, KeyError) as error:
+            raise OutputError(
+                f"{path}: damaged, or not of this version of cytotag ({type(error).__name__}: {error}); choose another "
+                f"folder, or delete this one"
+            ) from None
+        return held
 
 
 def _versions() -> dict[str, str]:

@@ -6,10 +6,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.outputs.atomic_file import commit_file
-from pipelines.outputs.part_note import PartNote
+from pipelines.outputs.output_error import OutputError
+from pipelines.outputs.part_note import PART_PATTERN, PartNote
 
 SUFFIX = ".parquet"
 NOTE_KEY = b"cytotag"
+TO_DO = "move it elsewhere, and --resume tags its documents again"
 
 
 def write_part(folder: Path, name: str, rows: pa.Table, note: PartNote) -> None:
@@ -18,11 +20,25 @@ def write_part(folder: Path, name: str, rows: pa.Table, note: PartNote) -> None:
     commit_file(folder / f"{name}{SUFFIX}", lambda path: pq.write_table(noted, path, compression="zstd"))
 
 
+def part_files(folder: Path) -> list[Path]:
+    """The committed parts."""
+    return sorted(folder.glob(f"{PART_PATTERN}{SUFFIX}"))
+
+
 def note_files(folder: Path) -> list[Path]:
     """A file for each committed part, named as the part, that `read_note` reads."""
-    return sorted(folder.glob(f"part-*{SUFFIX}"))
+    return part_files(folder)
 
 
 def read_note(path: Path) -> PartNote:
-    """The note of one part; only its footer is read."""
-    return PartNote.from_json(pq.read_metadata(path).metadata[NOTE_KEY])
+    """The note of one part; only its footer is read.
+
+    Raises:
+        OutputError: The file is damaged, or another program's.
+    """
+    try:
+        return PartNote.from_json((pq.read_metadata(path).metadata or {})[NOTE_KEY])
+    except KeyError:
+        raise OutputError(f"{path}: cytotag's note is missing from its footer; {TO_DO}") from None
+    except (OSError, ValueError) as error:  # Arrow's own are these, too
+        raise OutputError(f"{path}: damaged ({error}); {TO_DO}") from None

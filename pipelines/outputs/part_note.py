@@ -4,6 +4,7 @@ The notes of all parts together are the state of a run. To resume is to read the
 the manifest are their sum. There is no other ledger.
 """
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,11 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.outputs.output_error import OutputError
 from pipelines.schema import BROKEN_FILE
+
+PART_PATTERN = f"part-{'[0-9a-f]' * 8}-{'[0-9]' * 6}*"
+"""Matches the files of parts, and no `part-*` of other programs, which name theirs differently."""
 
 NUMBERS = ("documents", "sentences", "tokens", "errors", "broken_files")
 
@@ -68,6 +73,11 @@ class Counts:
         return cls(**sums, chunks=dict(sorted(chunks.items())))
 
 
+def part_name(run_id: str, task: int) -> str:
+    """The name of the part that a task of a run writes; `PART_PATTERN` matches it. `run_id`: 8 hexadecimal digits."""
+    return f"part-{run_id}-{task:06d}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class PartNote:
     """The note of one part: coverage by input file, and counts."""
@@ -87,20 +97,29 @@ class PartNote:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Reads what `to_json` wrote."""
-        note: dict[str, Any] = json.loads(text)
-        coverage = {
-            source: Coverage(version=one["version"], ranges=tuple(map(tuple, one["ranges"])), end=one["end"])
-            for source, one in note["coverage"].items()
-        }
-        return cls(coverage=coverage, counts=Counts(**note["counts"]))
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        try:
+            note: dict[str, Any] = json.loads(text)
+            coverage = {
+                source: Coverage(
+                    version=one["version"], ranges=tuple((start, stop) for start, stop in one["ranges"]), end=one["end"]
+                )
+                for source, one in note["coverage"].items()
+            }
+            return cls(coverage=coverage, counts=Counts(**note["counts"]))
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"{type(error).__name__}: {error}") from None
 
 
 def merge_coverage(notes: Iterable[PartNote]) -> dict[str, Coverage]:
     """What the parts cover together, by input file.
 
     Raises:
-        ValueError: Two parts cover the same record, or read different versions of one file.
+        OutputError: Two parts cover the same record, or read different versions of one file.
     """
     pieces: dict[str, list[Coverage]] = {}
     for note in notes:
@@ -112,17 +131,13 @@ def merge_coverage(notes: Iterable[PartNote]) -> dict[str, Coverage]:
 def _merge(source: str, parts: list[Coverage]) -> Coverage:
     versions = {part.version for part in parts}
     if len(versions) > 1:
-        raise ValueError(f"{source}: the parts were made from different versions of it; run again with --overwrite")
-    ranges: list[Range] = []
-    for start, stop in sorted(piece for part in parts for piece in part.ranges):
-        if ranges and start < ranges[-1][1]:
-            raise ValueError(f"{source}: two parts hold record {start + 1}; run again with --overwrite")
-        if ranges and start == ranges[-1][1]:
-            ranges[-1] = (ranges[-1][0], stop)
-        else:
-            ranges.append((start, stop))
+        raise OutputError(f"{source}: the parts were made from different versions of it; run again with --overwrite")
+    pieces = sorted(piece for part in parts for piece in part.ranges)
+    for (_, stop), (start, _) in itertools.pairwise(pieces):
+        if start < stop:
+            raise OutputError(f"{source}: two parts hold record {start + 1}; run again with --overwrite")
     end = next((part.end for part in parts if part.end is not None), None)
-    return Coverage(version=versions.pop(), ranges=tuple(ranges), end=end)
+    return Coverage(version=versions.pop(), ranges=_join(pieces), end=end)
 
 
 def _coverage(documents: pa.Table) -> dict[str, Coverage]:
@@ -140,13 +155,18 @@ def _coverage(documents: pa.Table) -> dict[str, Coverage]:
 
 
 def to_ranges(ordinals: Iterable[int]) -> tuple[Range, ...]:
-    """The ascending ranges that hold exactly these ordinals."""
+    """The fewest ranges, ascending, that hold exactly these ordinals."""
+    return _join((ordinal, ordinal + 1) for ordinal in sorted(ordinals))
+
+
+def _join(pieces: Iterable[Range]) -> tuple[Range, ...]:
+    """Makes one range of those that touch. `pieces`: ascending, none overlaps the next."""
     ranges: list[Range] = []
-    for ordinal in sorted(ordinals):
-        if ranges and ranges[-1][1] == ordinal:
-            ranges[-1] = (ranges[-1][0], ordinal + 1)
+    for start, stop in pieces:
+        if ranges and ranges[-1][1] == start:
+            ranges[-1] = (ranges[-1][0], stop)
         else:
-            ranges.append((ordinal, ordinal + 1))
+            ranges.append((start, stop))
     return tuple(ranges)
 
 

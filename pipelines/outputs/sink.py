@@ -1,5 +1,6 @@
 """The Ray Datasink: documents with chunks in, committed parts out."""
 
+import platform
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from ray.data.datasource import Datasink
 from pipelines.outputs import folder as output_folder
 from pipelines.outputs.chunk_rows import chunk_rows, error_rows
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
-from pipelines.outputs.part_note import PartNote
+from pipelines.outputs.output_error import OutputError
+from pipelines.outputs.part_note import PartNote, part_name
 
 
 class PartSink(Datasink[None]):
@@ -20,7 +22,7 @@ class PartSink(Datasink[None]):
     Args:
         folder: The output folder, already prepared.
         output_format: Name of the format of the parts.
-        run_id: Tells this run's parts from those of the run that it resumes.
+        run_id: 8 hexadecimal digits; tells this run's parts from those of the run that it resumes.
     """
 
     def __init__(self, folder: Path, output_format: OutputFormat, run_id: str) -> None:
@@ -29,9 +31,20 @@ class PartSink(Datasink[None]):
         self._run_id = run_id
 
     def write(self, blocks: Iterable[Block], ctx: Any) -> None:
-        """Commits the documents of `blocks` (CHUNK): their errors first, then their chunks, which is what counts."""
+        """Commits the documents of `blocks` (CHUNK): their errors first, then their chunks, which is what counts.
+
+        Raises:
+            OutputError: The folder cannot be written from here.
+        """
         documents = pa.concat_tables(blocks)
-        if documents.num_rows:
-            name = f"part-{self._run_id}-{ctx.task_idx:06d}"
+        if not documents.num_rows:
+            return
+        name = part_name(self._run_id, ctx.task_idx)
+        try:
             output_folder.write_errors(self._folder, name, error_rows(documents))
             OUTPUT_FORMATS[self._format].write_part(self._folder, name, chunk_rows(documents), PartNote.of(documents))
+        except OSError as error:
+            raise OutputError(
+                f"{self._folder}: {name} cannot be written on {platform.node()} ({error.strerror or error}); every "
+                f"machine needs that folder, and room in it; then go on with --resume"
+            ) from None
