@@ -1,22 +1,23 @@
 """The command line: `cytotag`, or `python -m pipelines`."""
 
-import enum
 import importlib.metadata
 import itertools
 import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 from rich.console import Console
 
+from actors.execution_providers import Device
 from actors.model_files import ModelError, ModelFiles
 from pipelines.config import ConfigError, RunStoppedError, parse_names, parse_thresholds
 from pipelines.corpora.input_files import InputError
 from pipelines.corpora.records import ReaderOptions
 from pipelines.outputs.folder import read_chunks, read_errors
+from pipelines.outputs.formats import OutputFormat
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import Counts
 from pipelines.stages.ner_converter import NerConverter
@@ -45,28 +46,7 @@ def options(
         raise typer.Exit
 
 
-class InputFormat(enum.StrEnum):
-    """What INPUT may be."""
-
-    auto = "auto"
-    text = "text"
-    jsonl = "jsonl"
-    parquet = "parquet"
-    pubmed = "pubmed"
-
-
-class OutputFormat(enum.StrEnum):
-    """What may be written."""
-
-    parquet = "parquet"
-    jsonl = "jsonl"
-
-
-class Device(enum.StrEnum):
-    """Where the model may run."""
-
-    cpu = "cpu"
-    cuda = "cuda"
+InputFormat = Literal["auto", "text", "jsonl", "parquet", "pubmed"]
 
 
 @app.command(no_args_is_help=True)
@@ -79,7 +59,7 @@ def tag(
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the chunk dataset.")] = None,
     input_format: Annotated[
         InputFormat, typer.Option(help="Format of INPUT; auto tells it from each file's name.", rich_help_panel="Input")
-    ] = InputFormat.auto,
+    ] = "auto",
     text_column: Annotated[
         str, typer.Option(help="JSONL field or Parquet column with the text.", rich_help_panel="Input")
     ] = "text",
@@ -129,7 +109,7 @@ def tag(
             rich_help_panel="Model",
         ),
     ] = None,
-    device: Annotated[Device, typer.Option(help="Where the model runs.", rich_help_panel="Model")] = Device.cpu,
+    device: Annotated[Device, typer.Option(help="Where the model runs.", rich_help_panel="Model")] = "cpu",
     actors: Annotated[
         str | None,
         typer.Option(
@@ -162,7 +142,7 @@ def tag(
     if text is not None or inputs == ["-"]:
         if output is not None or (text is not None and inputs):
             raise ConfigError("--text and - tag one text in this process and print it: leave out --output and INPUT")
-        print_chunks(files, converter, device, threads, text, as_json=output_format is OutputFormat.jsonl)
+        print_chunks(files, converter, device, threads, text, as_json=output_format == "jsonl")
         return
     if not inputs:
         raise ConfigError("nothing to tag: name an INPUT, or give --text")
@@ -177,13 +157,13 @@ def tag(
         output=output,
         model=files,
         ner_converter=converter,
-        input_format=input_format.value,
+        input_format=input_format,
         reader_options=ReaderOptions(
             text_column=text_column, id_column=id_column, one_document_per_line=one_document_per_line
         ),
-        output_format=(output_format or OutputFormat.parquet).value,
+        output_format=output_format or "parquet",
         mode="resume" if resume else "overwrite" if overwrite else "new",
-        device=device.value,
+        device=device,
         actors=actors,
         threads=threads,
         address=address,
@@ -277,7 +257,7 @@ def print_chunks(
             text = sys.stdin.buffer.read().decode("utf-8")
         except UnicodeDecodeError as error:
             raise InputError("stdin", f"not UTF-8 at byte {error.start}; convert it") from None
-    pipeline = LightPipeline(model, ner_converter=converter, device=device.value, threads=threads)
+    pipeline = LightPipeline(model, ner_converter=converter, device=device, threads=threads)
     try:
         chunks = pipeline.annotate(text)
     except ValueError as error:
