@@ -22,7 +22,7 @@ from pipelines.corpora.formats import READERS
 from pipelines.corpora.input_files import find_input_files
 from pipelines.corpora.records import ReaderOptions, read_tables
 from pipelines.job import TagJob, run
-from pipelines.outputs.folder import open_dataset
+from pipelines.outputs.dataset import open_dataset
 from pipelines.stages.document_assembler import DocumentAssembler
 from pipelines.stages.ner_converter import NerConverter
 from pipelines.stages.sentence_detector import SentenceDetector

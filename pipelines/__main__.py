@@ -16,7 +16,7 @@ from actors.model_files import ModelError, ModelFiles
 from pipelines.config import ConfigError, RunStoppedError, parse_names, parse_thresholds
 from pipelines.corpora.input_files import InputError
 from pipelines.corpora.records import ReaderOptions
-from pipelines.outputs.folder import read_chunks, read_errors
+from pipelines.outputs.folder import read_errors
 from pipelines.outputs.formats import OutputFormat
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import Counts
@@ -198,6 +198,8 @@ def show(
     limit: Annotated[int, typer.Option(min=1, help="Chunks to show.")] = 100,
 ) -> None:
     """Print the chunks of a dataset as a table."""
+    from pipelines.outputs.dataset import read_chunks
+
     (chunks, count), console = read_chunks(dataset, limit), Console()
     console.print(chunk_table(chunks, with_document=True))
     if (left := count - limit) > 0:

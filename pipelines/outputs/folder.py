@@ -4,10 +4,9 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
-import pyarrow.dataset
 
 from pipelines.outputs import manifest
 from pipelines.outputs.atomic_file import commit_text
@@ -16,7 +15,6 @@ from pipelines.outputs.jsonl import NOTES, to_lines
 from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import PART_PATTERN, PartNote
-from pipelines.schema import CHUNK_ROW
 
 ERRORS = "_errors"
 UNFINISHED_MANIFEST = f".{manifest.NAME}.*.tmp"
@@ -117,30 +115,3 @@ def read_errors(folder: Path) -> Iterator[str]:
     for path in sorted((folder / ERRORS).glob(f"{PART_PATTERN}.jsonl")):
         with path.open(encoding="utf-8") as lines:
             yield from lines
-
-
-def read_chunks(folder: Path, limit: int) -> tuple[list[dict[str, Any]], int]:
-    """The first rows (CHUNK_ROW) of an output folder, and how many it has in all.
-
-    Raises:
-        OutputError: The folder holds no run, or a part is damaged.
-    """
-    dataset = open_dataset(folder)
-    try:
-        return dataset.head(limit).to_pylist(), dataset.count_rows()
-    except (OSError, pa.ArrowException) as error:
-        raise OutputError(f"{folder}: a part is damaged ({error}); delete it, and --resume tags it again") from None
-
-
-def open_dataset(folder: Path) -> pyarrow.dataset.Dataset:
-    """The chunk rows (CHUNK_ROW) of the committed parts of an output folder.
-
-    Raises:
-        OutputError: The folder holds no run.
-    """
-    output_format = Manifest.read(folder).settings["output_format"]
-    parts = [path for path in OUTPUT_FORMATS[output_format].part_files(folder) if path.stat().st_size]
-    # Arrow refuses an empty file of JSON lines, which is what a part without chunks is.
-    return pyarrow.dataset.dataset(
-        parts, schema=CHUNK_ROW, format={"parquet": "parquet", "jsonl": "json"}[output_format]
-    )
