@@ -33,8 +33,10 @@ def isolate_documents(transform: Transform) -> Transform:
 
 
 def set_aside(table: pa.Table, reason: str) -> pa.Table:
-    """The same rows as error rows: `error` says why, `text` is null, and the lists of what was found in it are empty."""
-    values = {"text": None, "error": reason} | {f.name: [] for f in table.schema if pa.types.is_list(f.type)}
+    """The same rows as error rows: `error` says why, `text` is null, and lists of what was found in it are empty."""
+    values: dict[str, object] = {"text": None, "error": reason} | {
+        f.name: [] for f in table.schema if pa.types.is_list(f.type)
+    }
     for name, value in values.items():
         index = table.schema.get_field_index(name)
         field = table.schema.field(index)

@@ -106,7 +106,7 @@ def tokenizer_folders(tmp_path_factory, embedded_model):
 def make_graph(
     path,
     *,
-    labels=len(LABELS),
+    labels=3,
     vocabulary=15,
     positions=None,
     inputs=("input_ids", "attention_mask", "token_type_ids"),

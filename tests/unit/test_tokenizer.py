@@ -1,3 +1,4 @@
+import itertools
 import json
 import pickle
 import shutil
@@ -120,7 +121,7 @@ def test_any_text_in_any_sentences(family, data, tokenizer_folders, sentence_tab
     documents = []
     for text in data.draw(st.lists(st.text(alphabet, max_size=40), max_size=4)):
         cuts = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=6)))
-        pairs = zip(cuts, cuts[1:], strict=False)
+        pairs = itertools.pairwise(cuts)
         documents.append((text, [pair for pair in pairs if data.draw(st.booleans())]))
     check(tokenizer_folders[family], data.draw(st.sampled_from([8, 9, 11, 64])), documents, sentence_table)
 
@@ -305,7 +306,7 @@ def test_vocab_txt_alone_equals_tokenizer_json(config, tmp_path, embedded_model,
 
 
 def test_no_tokenizer_is_no_fault_of_a_document(tmp_path, sentence_table):
-    with pytest.raises(FileNotFoundError, match="no tokenizer.json and no vocab.txt"):
+    with pytest.raises(FileNotFoundError, match=r"no tokenizer\.json and no vocab\.txt"):
         Tokenizer(folder=str(tmp_path), max_length=16).transform(sentence_table(whole(["IL-2"])))
 
 
