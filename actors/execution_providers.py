@@ -15,8 +15,10 @@ def resolve_execution_provider(device: Device) -> str:
     """The ONNX Runtime execution provider of a device.
 
     Raises:
-        ModelError: The installed ONNX Runtime has no such provider.
+        ModelError: There is no such device, or the installed ONNX Runtime has no provider for it.
     """
+    if device not in PROVIDERS:
+        raise ModelError(f"device {device!r}: not one of {', '.join(PROVIDERS)}")
     provider = PROVIDERS[device]
     available = onnxruntime.get_available_providers()
     if provider not in available:

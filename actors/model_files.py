@@ -7,12 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import tokenizers
+
 EMBEDDED_MODEL = Path(__file__).parent / "embedded_model"
 """The model that ships with the package: MiniLM-L6 fine-tuned on JNLPBA, int8 (its README.md is the model card)."""
+
+MAX_LABELS = 2**15
+"""Tag ids are int16."""
+
+SHORTEST_INPUT = 8
+"""Word pieces: fewer leave no room for windows that overlap."""
+
+LONGEST_INPUT = 10**6
+"""Word pieces: what tokenizers say that know of no limit is more, such as 1e30."""
 
 
 class ModelError(ValueError):
     """A model folder that cannot be used; the message names the file and says what to do."""
+
+
+def first_line(error: Exception) -> str:
+    """What an exception of a library says, as part of a message of one line."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,18 +39,21 @@ class ModelFiles:
         folder: Holds `model.onnx`, `config.json`, and `tokenizer.json` or `vocab.txt`.
         labels: The tag of each output column, such as "B-protein".
         max_length: The most word pieces the model takes at once, special tokens included.
+        largest_piece: The largest id in the tokenizer's vocabulary.
     """
 
     folder: str
     labels: tuple[str, ...]
     max_length: int
+    largest_piece: int
 
     @classmethod
     def from_pretrained(cls, path: str | Path | None = None) -> Self:
         """Reads a model folder, or that of the embedded model when `path` is None. Nothing is ever downloaded.
 
         Raises:
-            ModelError: The folder or one of its files is missing, or `config.json` does not say what it has to.
+            ModelError: The folder or one of its files is missing or broken, or `config.json` does not say what it has
+                to.
         """
         folder = Path(path) if path is not None else EMBEDDED_MODEL
         if not folder.is_dir():
@@ -43,12 +62,13 @@ class ModelFiles:
             )
         if not (folder / "model.onnx").is_file():
             raise ModelError(f"{folder}: no model.onnx; export the model to ONNX into this folder")
-        if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
-            raise ModelError(
-                f"{folder}: neither tokenizer.json nor vocab.txt; copy the model's tokenizer into this folder"
-            )
         config = _read_json(folder / "config.json")
-        return cls(folder=str(folder), labels=_labels(config, folder), max_length=_max_length(config, folder))
+        return cls(
+            folder=str(folder.absolute()),  # a worker may run in another folder
+            labels=_labels(config, folder),
+            max_length=_max_length(config, folder),
+            largest_piece=_largest_piece(folder),
+        )
 
     @property
     def graph(self) -> Path:
@@ -56,9 +76,16 @@ class ModelFiles:
         return Path(self.folder) / "model.onnx"
 
     def sha256(self) -> str:
-        """The SHA-256 of the ONNX file, in hexadecimal: what a manifest names a model by."""
-        with self.graph.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        """The SHA-256 of the ONNX file, in hexadecimal: what a manifest names a model by.
+
+        Weights that stand beside the graph, as `model.onnx.data` or `model.onnx_data`, count to it.
+        """
+        digest = hashlib.sha256()
+        for path in sorted(self.graph.parent.glob("model.onnx*")):
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        return digest.hexdigest()
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -85,19 +112,58 @@ def _labels(config: dict[str, Any], folder: Path) -> tuple[str, ...]:
         raise ModelError(
             f"{folder / 'config.json'}: `id2label` must number its {len(by_id)} labels from 0 without a gap"
         )
+    if len(by_id) > MAX_LABELS:
+        raise ModelError(f"{folder / 'config.json'}: {len(by_id):,} labels; a tag id holds {MAX_LABELS:,} at most")
     return tuple(by_id[label_id] for label_id in range(len(by_id)))
 
 
 def _max_length(config: dict[str, Any], folder: Path) -> int:
     """The smaller of what the tokenizer's settings allow and of the position table."""
-    positions = config.get("max_position_embeddings", sys.maxsize)
+    positions = _number(config, "max_position_embeddings", folder / "config.json")
     if config.get("model_type") in ("roberta", "xlm-roberta", "camembert", "mpnet"):
-        positions -= config.get("pad_token_id", 1) + 1  # these count positions from behind the padding's id
+        padding = _number(config, "pad_token_id", folder / "config.json")
+        positions -= (1 if padding == sys.maxsize else padding) + 1  # these count from behind the padding's id
     settings = folder / "tokenizer_config.json"
-    allowed = _read_json(settings).get("model_max_length", sys.maxsize) if settings.is_file() else sys.maxsize
+    allowed = _number(_read_json(settings), "model_max_length", settings) if settings.is_file() else sys.maxsize
     max_length = int(min(positions, allowed))
-    if max_length >= sys.maxsize:
+    if max_length > LONGEST_INPUT:
         raise ModelError(
             f"{folder / 'config.json'}: no `max_position_embeddings`, so the longest input is not known; add it"
         )
+    if max_length < SHORTEST_INPUT:
+        raise ModelError(
+            f"{folder}: the model takes {max_length} word pieces at once, by `max_position_embeddings` in config.json "
+            f"and `model_max_length` in tokenizer_config.json; correct them, {SHORTEST_INPUT} is the least"
+        )
     return max_length
+
+
+def _number(settings: dict[str, Any], name: str, path: Path) -> float:
+    """A number, or `sys.maxsize` where it is missing or null."""
+    number = settings.get(name)
+    if number is None:
+        return sys.maxsize
+    if not isinstance(number, int | float) or number != number:
+        raise ModelError(f"{path}: `{name}` is {number!r}; it must be a number")
+    return number
+
+
+def _largest_piece(folder: Path) -> int:
+    """Reads the tokenizer's vocabulary, which also shows whether its file can be read at all."""
+    path = next((folder / name for name in ("tokenizer.json", "vocab.txt") if (folder / name).is_file()), None)
+    if path is None:
+        raise ModelError(f"{folder}: neither tokenizer.json nor vocab.txt; copy the model's tokenizer into this folder")
+    try:
+        if path.name == "tokenizer.json":
+            vocabulary = tokenizers.Tokenizer.from_file(str(path)).get_vocab()
+        else:
+            vocabulary = tokenizers.models.WordPiece.read_file(str(path))
+    except Exception as error:  # the library raises nothing narrower
+        raise ModelError(f"{path}: not a tokenizer's file ({first_line(error)}); copy the model's own") from None
+    if path.name == "vocab.txt" and (missing := [t for t in ("[UNK]", "[CLS]", "[SEP]") if t not in vocabulary]):
+        raise ModelError(
+            f"{path}: no {', '.join(missing)} in it; a vocabulary like BERT's, one piece a line, is needed"
+        )
+    if not vocabulary:
+        raise ModelError(f"{path}: its vocabulary is empty; copy the model's own tokenizer")
+    return max(vocabulary.values())

@@ -7,11 +7,14 @@ import pyarrow.compute as pc
 
 from actors.collation import Int, equal_length_batches
 from actors.execution_providers import Device
-from actors.model_files import ModelError, ModelFiles
+from actors.model_files import ModelError, ModelFiles, first_line
 from actors.onnx_session import OnnxSession
 
 TOKEN_BUDGET = 4096
 """Word pieces in one run of the model: enough to keep the matrix units busy, few enough to stay in the cache."""
+
+TRIAL_LENGTH = 1024
+"""Word pieces of the trial run, at most: attention over the longest inputs that models take can fill the memory."""
 
 
 class TokenClassifier:
@@ -27,12 +30,27 @@ class TokenClassifier:
         threads: Threads of the model.
 
     Raises:
-        ModelError: The model cannot be loaded, or its output has another number of labels than `config.json`.
+        ModelError: The model cannot be loaded; or a trial run shows that it is not one with its tokenizer (an id too
+            large), its settings (a window too long) or its labels (another number of them).
     """
 
     def __init__(self, model: ModelFiles, *, device: Device = "cpu", threads: int = 1) -> None:
         self._session = OnnxSession(model.graph, device=device, threads=threads)
-        labels = self._session.run(np.zeros((1, 3), dtype=np.int64)).shape[-1]
+        pieces = min(model.max_length, TRIAL_LENGTH)
+        try:
+            logits = self._session.run(np.full((1, pieces), model.largest_piece, dtype=np.int64))
+        except Exception as error:  # ONNX Runtime's own exceptions have no common class
+            raise ModelError(
+                f"{model.graph}: a trial run on {pieces} word pieces of id {model.largest_piece}, the tokenizer's "
+                f"largest, failed ({first_line(error)}); take model, tokenizer and config.json from the same model, or "
+                f"set a smaller `model_max_length` in tokenizer_config.json"
+            ) from None
+        if logits.shape[:-1] != (1, pieces):
+            raise ModelError(
+                f"{model.graph}: its output is of shape {logits.shape} for an input of shape (1, {pieces}); "
+                f"a token classifier gives (batch, pieces, labels)"
+            )
+        labels = logits.shape[-1]
         if labels != len(model.labels):
             raise ModelError(
                 f"{model.folder}: model.onnx gives {labels} labels, config.json names {len(model.labels)} "

@@ -6,8 +6,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.schema import DOCUMENT
-
 Transform = Callable[[Any, pa.Table], pa.Table]
 
 
@@ -36,8 +34,12 @@ def isolate_documents(transform: Transform) -> Transform:
 
 
 def set_aside(table: pa.Table, reason: str) -> pa.Table:
-    """The same rows as error rows: `error` says why, `text` is null."""
-    for name, value in (("text", None), ("error", reason)):
-        column = pa.array([value] * table.num_rows, type=DOCUMENT.field(name).type)
-        table = table.set_column(table.schema.get_field_index(name), DOCUMENT.field(name), column)
+    """The same rows as error rows: `error` says why, `text` is null, and lists of what was found in it are empty."""
+    values: dict[str, object] = {"text": None, "error": reason} | {
+        f.name: [] for f in table.schema if pa.types.is_list(f.type)
+    }
+    for name, value in values.items():
+        index = table.schema.get_field_index(name)
+        field = table.schema.field(index)
+        table = table.set_column(index, field, pa.array([value] * table.num_rows, type=field.type))
     return table

@@ -68,11 +68,12 @@ class LightPipeline:
         """
         if isinstance(texts, str):
             return self.annotate([texts])[0]
-        records = [Record.of(None, text, where=f"text {number}") for number, text in enumerate(texts, start=1)]
+        records = [Record.of(None, text) for text in texts]
         table = records_to_table(records, source="text", source_version="", first_ordinal=0, last=True)
         for stage in self._stages:
             table = stage(table)
-        for error in table["error"].drop_null().to_pylist():
-            raise ValueError(error)
+        for number, error in enumerate(table["error"].to_pylist(), start=1):
+            if error is not None:
+                raise ValueError(f"text {number}: {error}")
         chunks: list[list[Chunk]] = table["chunks"].to_pylist()
         return chunks

@@ -23,8 +23,12 @@ def flatten(column: pa.ChunkedArray) -> tuple[Int, pa.Array]:
 
 
 def nest(lengths: Int, values: pa.Array, list_type: pa.ListType) -> pa.Array:
-    """The inverse of `flatten`: `lengths[i]` consecutive values make row i."""
-    return pa.ListArray.from_arrays(pa.array(to_offsets(lengths).astype(np.int32)), values, type=list_type)
+    """The inverse of `flatten`: `lengths[i]` consecutive values make row i.
+
+    Raises:
+        pyarrow.ArrowInvalid: There are more than 2**31 - 1 values, which a list column cannot hold.
+    """
+    return pa.ListArray.from_arrays(pa.array(to_offsets(lengths), type=pa.int32()), values, type=list_type)
 
 
 def structs(struct_type: pa.StructType, columns: dict[str, Int | pa.Array]) -> pa.StructArray:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import tokenizers
 
@@ -50,9 +49,11 @@ def load_tokenizer(folder: str) -> tokenizers.Tokenizer:
     elif (path / "vocab.txt").exists():
         config = path / "tokenizer_config.json"
         settings = json.loads(config.read_text(encoding="utf-8")) if config.exists() else {}
-        lowercase = settings.get("do_lower_case", True)
         tokenizer = tokenizers.BertWordPieceTokenizer(
-            str(path / "vocab.txt"), lowercase=lowercase, strip_accents=settings.get("strip_accents")
+            tokenizers.models.WordPiece.read_file(str(path / "vocab.txt")),
+            lowercase=settings.get("do_lower_case", True),
+            strip_accents=settings.get("strip_accents"),
+            handle_chinese_chars=settings.get("tokenize_chinese_chars", True),
         )._tokenizer
     else:
         raise FileNotFoundError(f"{folder}: no tokenizer.json and no vocab.txt; the model needs one of them")
@@ -64,9 +65,16 @@ def load_tokenizer(folder: str) -> tokenizers.Tokenizer:
 
 @functools.cache
 def special_pieces(folder: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The ids that the model wants before and after a sentence, such as [CLS] and [SEP]."""
+    """The ids that the model wants before and after a sentence, such as [CLS] and [SEP].
+
+    Raises:
+        FileNotFoundError: See `load_tokenizer`.
+        ValueError: The tokenizer has no piece for the letter a, not even one for what it does not know.
+    """
     encoding = load_tokenizer(folder).encode("a")
     special = encoding.special_tokens_mask
+    if all(special):
+        raise ValueError(f"{folder}: the tokenizer has no piece for the letter a, so it is not one for English text")
     before = list(itertools.takewhile(lambda pair: pair[1], zip(encoding.ids, special, strict=True)))
     after = list(itertools.takewhile(lambda pair: pair[1], zip(reversed(encoding.ids), reversed(special), strict=True)))
     return tuple(piece for piece, _ in before), tuple(piece for piece, _ in reversed(after))
@@ -93,9 +101,17 @@ class Tokenizer:
         if self.max_length < 8:
             raise ValueError(f"max_length {self.max_length}: a window needs room for 8 pieces or more")
 
-    @isolate_documents
     def transform(self, table: pa.Table) -> pa.Table:
-        """Adds `windows` and `tokens`."""
+        """Adds `windows` and `tokens`.
+
+        Raises:
+            FileNotFoundError: This machine has no tokenizer in `folder`; no document is blamed for that.
+        """
+        special_pieces(self.folder)
+        return self._transform(table)
+
+    @isolate_documents
+    def _transform(self, table: pa.Table) -> pa.Table:
         sentence_counts, spans = flatten(table["sentences"])
         sentence_start = spans.field("start").to_numpy()
         sentence_end = spans.field("end").to_numpy()
@@ -211,23 +227,29 @@ def _encode(folder: str, sentences: list[str]) -> _Pieces:
 
 
 def _words(pieces: _Pieces, sentences: list[str]) -> _Words:
-    """Words from pieces, without the white space that some tokenizers count to the word that follows it."""
+    """Words from pieces: in order, apart from each other, none empty, none with white space at an end.
+
+    Some tokenizers count the white space before a word to it, or take a run of white space for a word. And some
+    normalize one character into several words (NFKC: U+FDFA into four); the first of them has the character.
+    """
     sentence = owners(pieces.counts)
     first = np.ones(len(sentence), dtype=bool)
     first[1:] = (np.diff(sentence) != 0) | (np.diff(pieces.word) != 0)
     piece = np.flatnonzero(first)
-    last = np.append(piece[1:], len(sentence)) - 1 if len(piece) else piece
-    start, end = pieces.start[piece].copy(), pieces.end[last].copy()
+    last = np.append(piece, len(sentence))[1:] - 1
+    origin = to_offsets(np.fromiter(map(len, sentences), np.int64, len(sentences)))[sentence[piece]]
+    start, end = origin + pieces.start[piece], origin + pieces.end[last]  # in all the sentences end to end
+    start[1:] = np.maximum(start[1:], np.maximum.accumulate(end)[:-1])
     codes = np.frombuffer("".join(sentences).encode("utf-32-le"), dtype=np.uint32)
-    in_text = to_offsets(np.fromiter(map(len, sentences), np.int64, len(sentences)))[sentence[piece]]
-    while len(blank := np.flatnonzero((start < end) & _is_white_space(codes, in_text + start))):
-        start[blank] += 1
-    some = start < end
-    return _Words(sentence=sentence[piece][some], start=start[some], end=end[some], piece=piece[some])
-
-
-def _is_white_space(codes: npt.NDArray[np.uint32], at: Int) -> npt.NDArray[np.bool_]:
-    return np.isin(codes[np.minimum(at, len(codes) - 1)], WHITE_SPACE) if len(codes) else np.zeros(len(at), dtype=bool)
+    solid = np.flatnonzero(~np.isin(codes, WHITE_SPACE))
+    first_solid, last_solid = np.searchsorted(solid, start), np.searchsorted(solid, end) - 1
+    some = first_solid <= last_solid
+    return _Words(
+        sentence=sentence[piece][some],
+        start=(solid[first_solid[some]] - origin[some]),
+        end=(solid[last_solid[some]] + 1 - origin[some]),
+        piece=piece[some],
+    )
 
 
 def _with_special_pieces(

@@ -1,0 +1,201 @@
+"""Builders that several unit tests share: tables of sentences, tokenizers and tiny real ONNX models."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pyarrow as pa
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+
+from actors.model_files import ModelFiles
+from pipelines.schema import SENTENCE
+
+CORPUS = ["the IL-2 gene is expressed in activated T cells", "NF-kappa B binds the promoter in Jurkat cells"] * 20
+LABELS = ("O", "B-protein", "I-protein")
+
+
+@pytest.fixture(scope="session")
+def sentence_table():
+    """`build([(text, [(start, end), ...]), ...])`: a SENTENCE table, one row a text."""
+
+    def build(documents):
+        rows = [
+            {
+                "document_id": f"d{ordinal}",
+                "source": "a.jsonl",
+                "source_version": "1-2",
+                "ordinal": ordinal,
+                "last": ordinal == len(documents) - 1,
+                "text": text,
+                "metadata": [("year", "1999")],
+                "error": None,
+                "sentences": [{"start": start, "end": end} for start, end in spans],
+            }
+            for ordinal, (text, spans) in enumerate(documents)
+        ]
+        return pa.Table.from_pylist(rows, schema=SENTENCE)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def embedded_model():
+    return ModelFiles.from_pretrained()
+
+
+def save_bert(folder):
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "il", "gene", "##e", "##s", "-", "2", "IL", "a", "##a", "é"]
+    vocabulary = {word: number for number, word in enumerate(words)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))  # noqa: S106  # no password
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]"])
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+def save_byte_level(folder):
+    """A tokenizer as RoBERTa has it."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(CORPUS, trainer)
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=True)
+    tokenizer.enable_truncation(4)  # as many exports have it; the stage must not heed it
+    tokenizer.enable_padding(length=4)
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+def save_metaspace(folder):
+    """A tokenizer as XLM-R and DeBERTa v3 have it."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.UnigramTrainer(
+        vocab_size=80,
+        special_tokens=["<s>", "<pad>", "</s>", "<unk>"],
+        unk_token="<unk>",  # noqa: S106  # no password
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(CORPUS, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+@pytest.fixture(scope="session")
+def tokenizer_folders(tmp_path_factory, embedded_model):
+    """A folder for each family of tokenizers."""
+    folders = {"wordpiece": embedded_model.folder}
+    for name, save in {"byte-level": save_byte_level, "metaspace": save_metaspace}.items():
+        folder = tmp_path_factory.mktemp(name)
+        save(folder)
+        folders[name] = str(folder)
+    return folders
+
+
+def make_graph(
+    path,
+    *,
+    labels=3,
+    vocabulary=15,
+    positions=None,
+    inputs=("input_ids", "attention_mask", "token_type_ids"),
+    outputs=("logits",),
+    shape=("batch", "pieces"),
+    output_type=TensorProto.FLOAT,
+    input_type=TensorProto.INT64,
+    pooled=False,
+):
+    """A graph whose logits are a row of numbers for each piece, with 1000 more for another mask or type than it wants.
+
+    Args:
+        positions: Rows of the position table, if there is one; each adds the position to every logit.
+        pooled: Whether there is one row of logits for the whole window, as for text classification.
+    """
+    table = np.random.default_rng(7).normal(size=(vocabulary, labels)).astype(np.float32)
+    constants = {"table": table, "masks": np.array([1000.0, 0.0], np.float32), "types": np.array([0.0, 1000.0])}
+    nodes = [helper.make_node("Gather", ["table", "input_ids"], ["sum0"])]
+    for number, (name, rows) in enumerate({"attention_mask": "masks", "token_type_ids": "types"}.items()):
+        if name in inputs:
+            nodes += [
+                helper.make_node("Gather", [rows, name], [f"{rows}_of_pieces"]),
+                helper.make_node("Unsqueeze", [f"{rows}_of_pieces", "minus_one"], [f"{rows}_column"]),
+                helper.make_node("Add", [f"sum{number}", f"{rows}_column"], [f"sum{number + 1}"]),
+            ]
+        else:
+            nodes.append(helper.make_node("Identity", [f"sum{number}"], [f"sum{number + 1}"]))
+    constants["minus_one"] = np.array([-1])
+    last = "sum2"
+    if positions:
+        constants |= {
+            "zero": np.array(0),
+            "one": np.array(1),
+            "position_table": np.arange(positions)[:, None] * np.ones(labels),
+        }
+        nodes += [
+            helper.make_node("Shape", ["input_ids"], ["input_shape"]),
+            helper.make_node("Gather", ["input_shape", "one"], ["length"]),
+            helper.make_node("Range", ["zero", "length", "one"], ["numbers"]),
+            helper.make_node("Gather", ["position_table", "numbers"], ["of_positions"]),
+            helper.make_node("Add", [last, "of_positions"], ["sum3"]),
+        ]
+        last = "sum3"
+    if pooled:
+        nodes.append(helper.make_node("ReduceMean", [last, "axis"], ["pooled"], keepdims=0))
+        constants["axis"] = np.array([1])
+        last = "pooled"
+    nodes += [helper.make_node("Cast", [last], [name], to=output_type) for name in outputs]
+    out_shape = ["batch", labels] if pooled else ["batch", "pieces", labels]
+    initializers = [
+        numpy_helper.from_array(value.astype(np.float32) if value.dtype == np.float64 else value, name)
+        for name, value in constants.items()
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info(name, input_type, shape) for name in inputs],
+        [helper.make_tensor_value_info(name, output_type, out_shape) for name in outputs],
+        initializers,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.save(model, path)
+    return table
+
+
+@pytest.fixture(scope="session")
+def onnx_graph():
+    """`build(path, **options)`: writes a tiny model and gives the logits of each piece."""
+    return make_graph
+
+
+@pytest.fixture
+def model_folder(tmp_path):
+    """`build(config, tokenizer_config, **graph options)`: a whole model folder that works."""
+
+    def build(config=None, tokenizer_config=None, **graph):
+        folder = tmp_path / "model"
+        folder.mkdir(exist_ok=True)
+        labels = graph.get("labels", len(LABELS))
+        defaults = {
+            "id2label": {str(i): LABELS[i] if i < len(LABELS) else f"B-{i}" for i in range(labels)},
+            "model_type": "bert",
+            "max_position_embeddings": 16,
+        }
+        (folder / "config.json").write_text(json.dumps({**defaults, **(config or {})}), encoding="utf-8")
+        if tokenizer_config is not None:
+            (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer_config), encoding="utf-8")
+        save_bert(folder)
+        make_graph(Path(folder) / "model.onnx", **graph)
+        return folder
+
+    return build

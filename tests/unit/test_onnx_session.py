@@ -1,0 +1,102 @@
+import numpy as np
+import onnxruntime
+import pytest
+from onnx import TensorProto
+
+from actors.execution_providers import PROVIDERS, resolve_execution_provider
+from actors.model_files import ModelError
+from actors.onnx_session import OnnxSession
+
+IDS = np.array([[2, 4, 5, 6, 3], [2, 7, 8, 9, 3]])
+ALL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+def refuses(path, *parts, **options):
+    with pytest.raises(ModelError) as caught:
+        OnnxSession(path, **options)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(str(part) in message for part in parts), message
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"inputs": ("input_ids",)},
+        {"inputs": ("input_ids", "attention_mask")},
+        {"inputs": ("token_type_ids", "input_ids")},
+        {"outputs": ("scores",)},
+        {"outputs": ("hidden", "logits")},
+        {"outputs": ("logits", "hidden")},
+        {"output_type": TensorProto.FLOAT16},
+        {"output_type": TensorProto.DOUBLE},
+        {"positions": 5},
+        {"labels": 200},
+        {"labels": 1},
+    ],
+)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_logits_of_graphs_of_all_sorts(threads, options, onnx_graph, tmp_path):
+    table = onnx_graph(tmp_path / "model.onnx", **options)
+    logits = OnnxSession(tmp_path / "model.onnx", threads=threads).run(IDS)
+    expected = table[IDS] + (np.arange(5, dtype=np.float32)[:, None] if "positions" in options else 0)
+    assert logits.dtype == np.float32
+    np.testing.assert_allclose(logits, expected, atol=2e-3 if "output_type" in options else 0)
+
+
+def test_not_a_graph(onnx_graph, tmp_path):
+    path = tmp_path / "model.onnx"
+    refuses(path, path, "cannot load it")
+    path.write_text("an LFS pointer", encoding="utf-8")
+    refuses(path, path, "cannot load it", "export")
+    onnx_graph(path)
+    path.write_bytes(path.read_bytes()[:-60])
+    refuses(path, path, "cannot load it")
+    path.write_bytes(b"")
+    refuses(path, path)
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        ({"inputs": ("input_ids", "bbox")}, ["inputs are bbox, input_ids"]),
+        ({"shape": (1, "pieces")}, ["shape of input_ids, attention_mask, token_type_ids is fixed", "dynamic axes"]),
+        ({"shape": ("batch", 128)}, ["is fixed"]),
+        ({"input_type": TensorProto.INT32}, ["tensor(int32)", "int64"]),
+        ({"outputs": ("start", "end")}, ["outputs are start, end", "logits"]),
+    ],
+)
+def test_not_a_token_classifier(options, parts, onnx_graph, tmp_path):
+    onnx_graph(tmp_path / "model.onnx", **options)
+    refuses(tmp_path / "model.onnx", tmp_path / "model.onnx", *parts)
+
+
+# --- execution providers
+
+
+def test_the_cpu_is_always_there(onnx_graph, tmp_path):
+    assert resolve_execution_provider("cpu") == "CPUExecutionProvider"
+    onnx_graph(tmp_path / "model.onnx")
+    assert OnnxSession(tmp_path / "model.onnx")._session.get_providers() == ["CPUExecutionProvider"]
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch, onnx_graph, tmp_path):
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    onnx_graph(tmp_path / "model.onnx")
+    refuses(tmp_path / "model.onnx", "--device cuda", PROVIDERS["cuda"], "onnxruntime-gpu", device="cuda")
+
+
+@pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="this machine has CUDA")
+def test_a_provider_that_does_not_start_is_refused(monkeypatch, onnx_graph, tmp_path):
+    """ONNX Runtime itself would warn and run on the CPU."""
+    available = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: available)
+    onnx_graph(tmp_path / "model.onnx")
+    with pytest.warns(UserWarning, match="CUDAExecutionProvider"):
+        refuses(tmp_path / "model.onnx", "--device cuda", "did not start", device="cuda")
+
+
+def test_a_device_that_does_not_exist():
+    with pytest.raises(ModelError, match="device 'gpu': not one of cpu, cuda"):
+        resolve_execution_provider("gpu")
