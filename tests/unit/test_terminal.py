@@ -157,16 +157,16 @@ def test_progress_grows_with_the_parts_that_are_committed(tmp_path, corpus, monk
 
     commit("1-000000", 0, 2)
     commit("1-000001", 0, 5, source="another file, done before")
-    screen = Screen("2 documents", "waiting for the first part", "5 documents", "tokens/s", "8 documents")
+    screen = Screen("2 documents ", "waiting for the first part", "5 documents ", "tokens/s", "8 documents ")
     console = Console(file=screen, force_terminal=True, width=150, color_system=None)
     with committed_parts(console, folder, output_format, corpus):
-        assert screen.shows("2 documents")
+        assert screen.shows("2 documents ")
         assert screen.shows("waiting for the first part")
         commit("2-000000", 2, 5)
-        assert screen.shows("5 documents")
+        assert screen.shows("5 documents ")
         assert screen.shows("tokens/s")
         commit("2-000001", 5, 8)
-        assert screen.shows("8 documents")
+        assert screen.shows("8 documents ")
     assert not [thread for thread in threading.enumerate() if "watch" in thread.name]
 
 
