@@ -1,0 +1,142 @@
+"""Which module may import which (docs/design.md, D1), and how large a file may be."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("pipelines", "actors")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+STAGES = [path for path in MODULES if path.parent.name == "stages" and path.stem != "__init__"]
+MAY_IMPORT_RAY = {
+    f"pipelines/{name}.py" for name in ("corpora/source", "outputs/sink", "ner", "local_ray", "job", "serve")
+}
+LARGEST = 300
+COMMAND_LINE = {"pipelines.__main__", "pipelines.terminal"}
+WIRING = {"pipelines.job", "pipelines.ner", "pipelines.light", "pipelines.serve", "pipelines.local_ray"}
+
+
+def relative(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def module_name(path):
+    return relative(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def imports(source):
+    """Every module that a source imports, wherever in it; `from a import b` may mean the module `a.b`."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            name = "." * node.level + (node.module or "")
+            found |= {name} | {f"{name}.{alias.name}" for alias in node.names}
+    return found
+
+
+def imported(path, *packages):
+    return sorted(
+        name
+        for name in imports(path.read_text(encoding="utf-8"))
+        if any(f"{name}.".startswith(f"{p}.") for p in packages)
+    )
+
+
+every_module = pytest.mark.parametrize("path", MODULES, ids=relative)
+every_stage = pytest.mark.parametrize("path", STAGES, ids=relative)
+
+
+def test_the_walk_sees_imports_of_every_kind():
+    source = "import a.b as c\nfrom d import e\ndef f():\n    from . import g\n    from .h import i\n"
+    assert imports(source) == {"a.b", "d", "d.e", ".", "..g", ".h", ".h.i"}
+    assert {"pipelines/ner.py", "actors/token_classifier.py"} <= set(map(relative, MODULES))
+    assert len(STAGES) == 4
+    assert imported(ROOT / "pipelines/ner.py", "ray")
+    assert not imported(ROOT / "pipelines/ner.py", "r")
+
+
+@every_module
+def test_imports_are_absolute(path):
+    assert not [name for name in imports(path.read_text(encoding="utf-8")) if name.startswith(".")]
+
+
+@every_module
+def test_no_module_needs_what_only_training_has(path):
+    assert not imported(path, "torch", "transformers", "training", "tests")
+
+
+@every_module
+def test_ray_is_imported_by_the_wiring_alone(path):
+    assert relative(path) in MAY_IMPORT_RAY or not imported(path, "ray")
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.parent.name == "actors"], ids=relative)
+def test_actors_know_nothing_of_the_pipeline(path):
+    assert not imported(path, "pipelines", "ray")
+
+
+@every_stage
+def test_stages_are_pure(path):
+    assert not imported(path, "ray", "onnxruntime", "actors", "pipelines.corpora", "pipelines.outputs")
+
+
+@every_stage
+def test_no_stage_imports_another(path):
+    assert not imported(path, "pipelines.stages")
+
+
+@every_module
+def test_imports_go_one_way(path):
+    """__main__ -> ner, light, job -> corpora, outputs, stages, actors -> schema, config."""
+    name = module_name(path)
+    above = COMMAND_LINE if name in WIRING else COMMAND_LINE | WIRING
+    if name not in COMMAND_LINE:
+        assert not imported(path, *above)
+    if name.startswith("pipelines.corpora"):
+        assert not imported(path, "pipelines.outputs", "pipelines.stages", "actors")
+    if name.startswith("pipelines.outputs"):
+        assert not imported(path, "pipelines.corpora", "pipelines.stages", "actors")
+    if name in ("pipelines.schema", "pipelines.config"):
+        assert imported(path, "pipelines", "actors") in (
+            [],
+            ["actors.execution_providers", "actors.execution_providers.Device"],
+        )
+
+
+@every_module
+def test_files_are_small(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LARGEST
+
+
+@every_module
+def test_names_say_something(path):
+    assert path.stem not in {"utils", "util", "helpers", "helper", "common", "misc"}
+
+
+@every_module
+def test_no_module_is_named_like_one_it_could_shadow(path):
+    assert path.stem not in {"tokenizers", "ray", "types", "io", "logging", "onnxruntime"}
+
+
+def test_tests_are_no_package():
+    """A tests/pipelines/__init__.py would make `import pipelines` the tests'."""
+    assert not list((ROOT / "tests").rglob("__init__.py"))
+
+
+@pytest.mark.parametrize("module", ["pipelines.light", "pipelines.__main__"])
+def test_one_text_needs_nothing_heavy(module):
+    heavy = {"ray", "torch", "transformers", "pandas"}
+    code = f"import sys, {module}; print(*sorted({heavy} & set(sys.modules)), 'pyarrow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True"]
+
+
+def test_both_packages_are_those_of_this_checkout():
+    for package in PACKAGES:
+        module = __import__(package)
+        assert Path(module.__file__).parents[1] == ROOT

@@ -1,0 +1,184 @@
+import io
+import json
+import threading
+
+import pytest
+from rich.console import Console
+
+from pipelines import terminal
+from pipelines.corpora.input_files import find_input_files
+from pipelines.evaluation import Evaluation, Score
+from pipelines.outputs.formats import OUTPUT_FORMATS
+from pipelines.outputs.part_note import Counts, Coverage, PartNote
+from pipelines.schema import CHUNK_ROW
+from pipelines.terminal import chunk_table, committed_parts, evaluation_notes, evaluation_table, summary_table
+
+
+def rendered(table, width=120):
+    console = Console(record=True, width=width, file=io.StringIO())
+    console.print(table)
+    return console.export_text()
+
+
+def cells(table, **options):
+    """The cells of each line that has any, whatever the box around them."""
+    lines = rendered(table, **options).replace("┃", "│").splitlines()
+    return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if "│" in line]
+
+
+def chunk(text="IL-2", **columns):
+    return {"document_id": "d", "start": 3, "end": 7, "entity": "protein", "score": 0.98765, "text": text, **columns}
+
+
+def test_a_chunk_is_a_row():
+    heading, row = cells(chunk_table([chunk()]))
+    assert heading == ["start", "end", "entity", "score", "text"]
+    assert row == ["3", "7", "protein", "0.988", "IL-2"]
+
+
+def test_a_dataset_has_the_document_in_front():
+    heading, *rows = cells(chunk_table([chunk(), chunk(document_id="e")], with_document=True))
+    assert heading[0] == "document"
+    assert [row[0] for row in rows] == ["d", "e"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("[red]x[/red]", "[red]x[/red]"),
+        ("[/]", "[/]"),
+        ("[/b] a [Ca2+]i \\[x]", "[/b] a [Ca2+]i \\[x]"),
+        (":smile:", ":smile:"),
+        ("NF-κB 😀", "NF-κB 😀"),
+        ("a\nb\tc", "a\\nb\\tc"),
+        ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
+        ("\u202eright to left", "\\u202eright to left"),
+    ],
+)
+@pytest.mark.parametrize("column", ["text", "entity", "document_id"])
+def test_text_from_a_corpus_is_shown_as_it_stands(column, text, shown):
+    _, row = cells(chunk_table([chunk(**{column: text})], with_document=True))
+    assert row[{"document_id": 0, "entity": 3, "text": 5}[column]] == shown
+
+
+def test_a_long_text_is_folded_not_cut():
+    shown = "".join(row[-1] for row in cells(chunk_table([chunk("x" * 300)]), width=80)[1:])
+    assert shown == "x" * 300
+
+
+def test_no_chunks_are_an_empty_table():
+    assert len(cells(chunk_table([]))) == 1
+
+
+EVALUATION = Evaluation(
+    by_entity={
+        "protein": Score(true_positives=3000, false_positives=1000, false_negatives=0),
+        "[/]": Score(),
+    },
+    documents=1234,
+    documents_without_prediction_row=5,
+    documents_not_in_gold={"x": 9, "y": 1},
+    duplicates=0,
+    wrong_offsets=7,
+)
+
+
+def test_scores_are_percents_by_entity_and_over_all():
+    assert cells(evaluation_table(EVALUATION)) == [
+        ["entity", "precision", "recall", "F1", "right", "wrong", "missed"],
+        ["[/]", "0.00", "0.00", "0.00", "0", "0", "0"],
+        ["protein", "75.00", "100.00", "85.71", "3,000", "1,000", "0"],
+        ["all (micro)", "75.00", "100.00", "85.71", "3,000", "1,000", "0"],
+    ]
+
+
+def test_what_scores_do_not_show_is_said_where_there_is_any():
+    assert list(evaluation_notes(EVALUATION)) == [
+        "1,234 gold documents, 5 with no prediction row",
+        "2 predicted documents are not in the gold: not scored",
+        "7 chunks have another text than the gold at their offsets",
+    ]
+
+
+def test_the_summary_counts_chunks_in_all_and_by_entity():
+    counts = Counts(documents=2000, sentences=3, tokens=4, chunks={"DNA": 1, "[/]": 1234}, errors=5)
+    lines = [line.split() for line in rendered(summary_table(counts, seconds=12.34, tagging_seconds=8)).splitlines()]
+    assert lines == [
+        ["documents", "2,000"],
+        ["sentences", "3"],
+        ["tokens", "4"],
+        ["chunks", "1,235"],
+        ["DNA", "1"],
+        ["[/]", "1,234"],
+        ["errors", "5"],
+        ["seconds", "12.3"],
+        ["documents/s", "250.0"],
+    ]
+
+
+def test_a_run_that_had_nothing_to_do_has_no_rate():
+    assert rendered(summary_table(Counts(), seconds=1, tagging_seconds=0)).split()[-2:] == ["documents/s", "-"]
+
+
+class Screen(io.StringIO):
+    """A terminal that tells when a text has been written to it."""
+
+    def __init__(self, *wanted):
+        super().__init__()
+        self.waiting = {text: threading.Event() for text in wanted}
+
+    def write(self, text):
+        for wanted, event in self.waiting.items():
+            if wanted in text:
+                event.set()
+        return super().write(text)
+
+    def shows(self, text):
+        return self.waiting[text].wait(timeout=120)  # no less on a machine with other things to do
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    (tmp_path / "a.jsonl").write_text((json.dumps({"text": "x"}) + "\n") * 8)
+    return find_input_files([str(tmp_path / "a.jsonl")])
+
+
+@pytest.mark.parametrize("output_format", sorted(OUTPUT_FORMATS))
+def test_progress_grows_with_the_parts_that_are_committed(tmp_path, corpus, monkeypatch, output_format):
+    """The part that was there before is not of this run's rates, but is of the documents done, where its file is."""
+    monkeypatch.setattr(terminal, "POLL_SECONDS", 0.01)
+    folder = tmp_path / "out"
+    folder.mkdir()
+
+    def commit(name, start, stop, source=corpus[0].path):
+        coverage = {source: Coverage(version="", ranges=((start, stop),))}
+        note = PartNote(coverage=coverage, counts=Counts(documents=stop - start, tokens=10))
+        OUTPUT_FORMATS[output_format].write_part(folder, f"part-0000000{name}", CHUNK_ROW.empty_table(), note)
+
+    commit("1-000000", 0, 2)
+    commit("1-000001", 0, 5, source="another file, done before")
+    screen = Screen("2 documents ", "waiting for the first part", "5 documents ", "tokens/s", "8 documents ")
+    console = Console(file=screen, force_terminal=True, width=150, color_system=None)
+    with committed_parts(console, folder, output_format, corpus):
+        assert screen.shows("2 documents ")
+        assert screen.shows("waiting for the first part")
+        commit("2-000000", 2, 5)
+        assert screen.shows("5 documents ")
+        assert screen.shows("tokens/s")
+        commit("2-000001", 5, 8)
+        assert screen.shows("8 documents ")
+    assert not [thread for thread in threading.enumerate() if "watch" in thread.name]
+
+
+def test_progress_ends_with_the_run_that_fails(tmp_path, corpus):
+    console = Console(file=io.StringIO(), force_terminal=True)
+    with pytest.raises(ZeroDivisionError), committed_parts(console, tmp_path, "parquet", corpus):
+        raise ZeroDivisionError
+    assert not [thread for thread in threading.enumerate() if "watch" in thread.name]
+
+
+def test_nothing_is_drawn_where_no_one_looks(tmp_path, corpus):
+    output = io.StringIO()
+    with committed_parts(Console(file=output), tmp_path, "parquet", corpus):
+        pass
+    assert output.getvalue().strip() == ""
