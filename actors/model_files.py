@@ -5,12 +5,15 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 import tokenizers
 
 EMBEDDED_MODEL = Path(__file__).parent / "embedded_model"
 """The model that ships with the package: MiniLM-L6 fine-tuned on JNLPBA, int8 (its README.md is the model card)."""
+
+TagPolicy = Literal["cut", "spark", "strict"]
+"""What is made of tags that break their scheme; `pipelines.tag_schemes` says what each does."""
 
 MAX_LABELS = 2**15
 """Tag ids are int16."""
@@ -40,12 +43,14 @@ class ModelFiles:
         labels: The tag of each output column, such as "B-protein".
         max_length: The most word pieces the model takes at once, special tokens included.
         largest_piece: The largest id in the tokenizer's vocabulary.
+        tag_policy: `tag_policy` of `config.json`, where somebody measured which one suits the model; else "cut".
     """
 
     folder: str
     labels: tuple[str, ...]
     max_length: int
     largest_piece: int
+    tag_policy: TagPolicy = "cut"
 
     @classmethod
     def from_pretrained(cls, path: str | Path | None = None) -> Self:
@@ -68,6 +73,7 @@ class ModelFiles:
             labels=_labels(config, folder),
             max_length=_max_length(config, folder),
             largest_piece=_largest_piece(folder),
+            tag_policy=_tag_policy(config, folder),
         )
 
     @property
@@ -115,6 +121,15 @@ def _labels(config: dict[str, Any], folder: Path) -> tuple[str, ...]:
     if len(by_id) > MAX_LABELS:
         raise ModelError(f"{folder / 'config.json'}: {len(by_id):,} labels; a tag id holds {MAX_LABELS:,} at most")
     return tuple(by_id[label_id] for label_id in range(len(by_id)))
+
+
+def _tag_policy(config: dict[str, Any], folder: Path) -> TagPolicy:
+    policy: TagPolicy = config.get("tag_policy", "cut")
+    if policy not in get_args(TagPolicy):
+        raise ModelError(
+            f"{folder / 'config.json'}: `tag_policy` is {policy!r}; it must be one of {', '.join(get_args(TagPolicy))}"
+        )
+    return policy
 
 
 def _max_length(config: dict[str, Any], folder: Path) -> int:

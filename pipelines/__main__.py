@@ -240,6 +240,7 @@ def ner_converter(model: ModelFiles, white_list: str | None, threshold: str | No
     try:
         return NerConverter(
             labels=model.labels,
+            policy=model.tag_policy,
             white_list=parse_names(white_list) if white_list is not None else None,
             threshold=base,
             entity_thresholds=by_entity,

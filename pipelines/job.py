@@ -203,6 +203,7 @@ def _manifest(job: TagJob, files: Sequence[InputFile]) -> Manifest:
         settings={
             "output_format": job.output_format,
             "reader": asdict(job.reader_options),
+            "tag_policy": converter.policy,
             "white_list": sorted(converter.white_list) if converter.white_list is not None else None,
             "threshold": converter.threshold,
             "entity_thresholds": dict(converter.entity_thresholds),

@@ -42,7 +42,7 @@ class LightPipeline:
             (sentence_detector or SentenceDetector()).transform,
             Tokenizer(folder=model.folder, max_length=model.max_length).transform,
             TokenClassifier(model, device=device, threads=threads),
-            (ner_converter or NerConverter(labels=model.labels)).transform,
+            (ner_converter or NerConverter(labels=model.labels, policy=model.tag_policy)).transform,
         )
 
     @classmethod

@@ -45,7 +45,7 @@ def run(corpus, model, *, actors, block_bytes):
         model=model,
         pool=ActorPool(min_size=actors, max_size=actors),
         sentence_detector=SentenceDetector(),
-        ner_converter=NerConverter(labels=model.labels),
+        ner_converter=NerConverter(labels=model.labels, policy=model.tag_policy),
     ).materialize()
 
 
