@@ -58,13 +58,18 @@ def tag(
     text: Annotated[str | None, typer.Option(help="Tag this text and print what is found; no Ray, no files.")] = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the chunk dataset.")] = None,
     input_format: Annotated[
-        InputFormat, typer.Option(help="Format of INPUT; auto tells it from each file's name.", rich_help_panel="Input")
+        InputFormat,
+        typer.Option(
+            metavar="FORMAT",
+            help="auto, text, jsonl, parquet or pubmed; auto tells it from each file's name.",
+            rich_help_panel="Input",
+        ),
     ] = "auto",
     text_column: Annotated[
-        str, typer.Option(help="JSONL field or Parquet column with the text.", rich_help_panel="Input")
+        str, typer.Option(metavar="NAME", help="JSONL field or Parquet column with the text.", rich_help_panel="Input")
     ] = "text",
     id_column: Annotated[
-        str, typer.Option(help="JSONL field or Parquet column with the id.", rich_help_panel="Input")
+        str, typer.Option(metavar="NAME", help="JSONL field or Parquet column with the id.", rich_help_panel="Input")
     ] = "document_id",
     one_document_per_line: Annotated[
         bool,

@@ -102,7 +102,7 @@ def test_one_text_starts_no_ray():
         (["CORPUS", "--output", "OUT", "--threshold", "high"], "'high' is not a number"),
         (["CORPUS", "--output", "OUT", "--threshold", "7"], "not within 0 to 1"),
         (["CORPUS", "--output", "OUT", "--resume", "--overwrite"], "choose one"),
-        (["CORPUS", "--output", "CORPUS"], "cannot be used as the output folder"),
+        (["CORPUS", "--output", "CORPUS"], "is a file; choose a folder for the output"),
         (["CORPUS", "--output", "FULL"], "holds other.txt and no cytotag run"),
         (["CORPUS", "--output", "/proc/cytotag"], "cannot be used as the output folder"),
         (["CORPUS", "--text", "both", "--output", "OUT"], "leave out --output"),
