@@ -111,7 +111,7 @@ def test_a_second_run_refuses_resumes_or_overwrites(cytotag, tmp_path):
 
 def test_a_killed_run_resumes_to_the_same_dataset(cytotag, ray_address, tmp_path):
     texts = {
-        f"d{number}": f"IL-{number} mRNA in Jurkat cells. NF-kappa B binds p{number}. " * 20 for number in range(400)
+        f"d{number}": f"IL-{number} mRNA in Jurkat cells. NF-kappa B binds p{number}. " * 20 for number in range(250)
     }
     corpus = write_jsonl(tmp_path / "corpus.jsonl", texts)
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
@@ -248,7 +248,7 @@ def test_the_real_abstracts_of_dev(cytotag, tmp_path):
 
     assert scored.returncode == 0, scored.stderr
     micro = next(line for line in scored.stdout.splitlines() if "micro" in line)
-    assert float(micro.split("│")[4]) >= 75.0
+    assert float(micro.split("│")[4]) >= 76.5
     assert "200 gold documents, 0 with no prediction row" in scored.stdout
     assert "another text than the gold" not in scored.stdout
 
