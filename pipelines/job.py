@@ -98,6 +98,7 @@ def run(job: TagJob, progress: Progress) -> RunSummary:
     """
     began = time.monotonic()
     files = _absolute(find_input_files(job.inputs, job.input_format))
+    _refuse_own_output(files, job.output)
     TokenClassifier(job.model, device=job.device)  # a model that cannot run is found here, not in an actor
     manifest = _manifest(job, files)
     if job.address is None:
@@ -183,6 +184,13 @@ def _stopping_in_one_line(output: Path) -> Iterator[None]:
 def _absolute(files: Sequence[InputFile]) -> list[InputFile]:
     """The same files, by names that mean the same in a worker and in a later run from another folder."""
     return [replace(file, path=os.path.abspath(file.path)) for file in files]  # noqa: PTH100  # resolve() follows links
+
+
+def _refuse_own_output(files: Sequence[InputFile], output: Path) -> None:
+    """A dataset has the columns of a corpus: an output folder among the inputs would be tagged as one."""
+    for file in files:
+        if Path(file.path).resolve().is_relative_to(output.resolve()):
+            raise InputError(file.path, f"lies in the output folder {output}; choose another --output")
 
 
 def _pool(job: TagJob, resources: Mapping[str, float]) -> ActorPool:

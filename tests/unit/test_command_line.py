@@ -102,8 +102,9 @@ def test_one_text_starts_no_ray():
         (["CORPUS", "--output", "OUT", "--threshold", "high"], "'high' is not a number"),
         (["CORPUS", "--output", "OUT", "--threshold", "7"], "not within 0 to 1"),
         (["CORPUS", "--output", "OUT", "--resume", "--overwrite"], "choose one"),
-        (["CORPUS", "--output", "CORPUS"], "is a file; choose a folder for the output"),
+        (["CORPUS", "--output", "UNKNOWN"], "is a file; choose a folder for the output"),
         (["CORPUS", "--output", "FULL"], "holds other.txt and no cytotag run"),
+        (["HERE", "--output", "HERE"], "lies in the output folder"),
         (["CORPUS", "--output", "/proc/cytotag"], "cannot be used as the output folder"),
         (["CORPUS", "--text", "both", "--output", "OUT"], "leave out --output"),
         (["EMPTY", "--output", "OUT"], "the folder holds no file to read"),
@@ -118,6 +119,7 @@ def test_a_mistake_is_one_line_and_writes_nothing(cytotag, corpus, tmp_path, arg
     (tmp_path / "unknown.doc").write_text("x")
     places = {
         "CORPUS": corpus,
+        "HERE": tmp_path,
         "OUT": tmp_path / "out",
         "EMPTY": tmp_path / "empty",
         "FULL": tmp_path / "full",
