@@ -4,8 +4,8 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from pipelines.corpora.input_files import InputError
 
@@ -13,7 +13,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 @contextmanager
-def open_bytes(path: str) -> Iterator[BinaryIO]:
+def open_bytes(path: str) -> Iterator[BufferedIOBase]:
     """Opens a file to be read once, from start to end; one whose name ends in ".gz" is decompressed on the way.
 
     Raises:
@@ -27,7 +27,7 @@ def open_bytes(path: str) -> Iterator[BinaryIO]:
             file.seek(0)
             if compressed:
                 with gzip.open(file) as stream:
-                    yield stream  # type: ignore[misc]  # a GzipFile reads as a BinaryIO does
+                    yield stream
             else:
                 yield file
     except EOFError as error:

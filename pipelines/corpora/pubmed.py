@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from io import BufferedIOBase
 
 from lxml import etree
 
@@ -73,10 +73,10 @@ def read_pubmed(path: str, options: ReaderOptions) -> Iterator[Record]:
         raise InputError(path, f"XML, but not PubMed's: it is a <{root.tag}>, not a <PubmedArticleSet>")
 
 
-def _chunks(file: BinaryIO, path: str) -> Iterator[bytes]:
+def _chunks(file: BufferedIOBase, path: str) -> Iterator[bytes]:
     """The bytes of the file, cut behind every record, so that an error found in a chunk belongs to one record."""
     ahead, total, since_record = b"", 0, 0
-    while data := file.read(_CHUNK_BYTES):
+    while data := file.read1(_CHUNK_BYTES):  # read() would drop what came before the point where gzip data is cut off
         total += len(data)
         since_record += len(data)
         ahead += data

@@ -1,5 +1,6 @@
 import gzip
 import json
+import zlib
 from pathlib import Path
 
 import pytest
@@ -170,7 +171,7 @@ def test_the_records_before_the_cut_of_a_file_stand(tmp_path, cut):
     assert rows[-1]["error"] is None if cut == 1 else rows[-1]["error"].startswith(f"after record {complete} the XML")
 
 
-MANY = gzip.compress(article_set(*(article(i, f"{(i + 7) ** 40}") for i in range(5000))))
+MANY = gzip.compress(article_set(*(article(i, f"{(i + 7) ** 40}") for i in range(5000))), mtime=0)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +187,14 @@ def test_damaged_gzip_keeps_the_records_before(tmp_path, data, reason):
     assert len(rows) > 100
     assert rows[-1]["error"].startswith(reason)
     assert [row["document_id"] for row in rows[:-1]] == [str(i) for i in range(len(rows) - 1)]
+
+
+def test_every_whole_record_before_the_cut_of_gzip_data_stands(tmp_path):
+    cut = MANY[:3000]
+    whole = zlib.decompressobj(31).decompress(cut).count(b"</PubmedArticle>")
+    rows = read_rows(tmp_path, cut, "a.xml.gz")
+    assert whole > 10
+    assert len(rows) == whole + 1
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ PARQUET = pa.table({"text": ["a", "b", "c"]})
         ("a.jsonl", b"", 0),
         ("a.parquet", None, 3),
         ("a.parquet", b"not parquet", 1),  # the record that says so
-        ("a.jsonl.gz", gzip.compress(b"{}\n"), None),
+        ("a.jsonl.gz", gzip.compress(b"{}\n", mtime=0), None),
         ("a.xml", b"<x/>", None),
     ],
 )
