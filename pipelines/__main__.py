@@ -190,7 +190,7 @@ def report_errors(console: Console, output: Path, counts: Counts) -> None:
     for line in itertools.islice(read_errors(output), ERRORS_SHOWN):
         error = json.loads(line)
         console.print(f"error: {error['source']}: {error['error']}", soft_wrap=True, markup=False, highlight=False)
-    console.print(f"{counts.errors:,} records were set aside, each with its reason: {output}/_errors", soft_wrap=True)
+    console.print(f"set aside, each with its reason in {output}/_errors: {counts.errors:,}", soft_wrap=True)
     if counts.errors == counts.documents:
         raise typer.Exit(EXIT_NOTHING_DONE)
     if counts.broken_files:

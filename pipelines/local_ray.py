@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def ray_session(address: str | None) -> Iterator[dict[str, float]]:
         except (ConnectionError, ValueError) as error:
             raise ConfigError(f"--address {address}: no Ray cluster answers there ({error})") from None
     logging.getLogger("ray.data").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"ray\.data\.")  # such as that a small corpus leaves an actor idle
     try:
         yield ray.cluster_resources()  # type: ignore[no-untyped-call]
     finally:
