@@ -10,6 +10,9 @@ TASK_CPUS = 0.5
 the actor that follows it when both ask for the same."""
 
 
+GPU_BATCH_SIZE = 1024
+
+
 class ConfigError(ValueError):
     """Settings that cannot work, or not on this machine; the message has the arithmetic and says what to change."""
 
@@ -40,6 +43,16 @@ class ActorPool:
             raise ConfigError(f"--actors {self.min_size}:{self.max_size}: give N or MIN:MAX, with 1 <= MIN <= MAX")
         if self.threads < 1:
             raise ConfigError(f"--threads {self.threads}: an actor needs 1 thread or more")
+
+    @property
+    def gpus(self) -> int | None:
+        """GPUs of each actor."""
+        return 1 if self.device == "cuda" else None
+
+    @property
+    def batch_size(self) -> int | None:
+        """Documents that an actor is handed at once; None for a block as it comes, which Ray refuses with a GPU."""
+        return GPU_BATCH_SIZE if self.device == "cuda" else None
 
     @classmethod
     def parse(cls, actors: str | None, *, threads: int, device: Device, cpus: float, gpus: float) -> "ActorPool":

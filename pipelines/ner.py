@@ -34,8 +34,9 @@ def build_ner_pipeline(
             fn_constructor_kwargs={"device": pool.device, "threads": pool.threads},
             compute=ray.data.ActorPoolStrategy(min_size=pool.min_size, max_size=pool.max_size),
             batch_format="pyarrow",
+            batch_size=pool.batch_size,
             num_cpus=pool.threads,
-            num_gpus=1 if pool.device == "cuda" else None,
+            num_gpus=pool.gpus,
         )
         .map_batches(ner_converter.transform, batch_format="pyarrow", num_cpus=TASK_CPUS)
     )

@@ -1,0 +1,78 @@
+"""The wiring of the pipeline, on a dataset that only writes down what it is asked for."""
+
+import pytest
+import ray.data
+
+from actors.model_files import ModelFiles
+from actors.token_classifier import TokenClassifier
+from pipelines.config import TASK_CPUS, ActorPool
+from pipelines.ner import build_ner_pipeline
+from pipelines.stages.document_assembler import DocumentAssembler
+from pipelines.stages.ner_converter import NerConverter
+from pipelines.stages.sentence_detector import SentenceDetector
+from pipelines.stages.tokenizer import Tokenizer
+
+
+class RecordingDataset:
+    """Stands for a Ray dataset: every map is written down, nothing runs."""
+
+    def __init__(self):
+        self.maps = []
+
+    def map_batches(self, function, **options):
+        self.maps.append((function, options))
+        return self
+
+
+@pytest.fixture
+def wired():
+    """Wires the pipeline for a pool; gives the maps in order."""
+
+    def wire(pool):
+        model = ModelFiles.from_pretrained()
+        dataset = RecordingDataset()
+        detector, converter = SentenceDetector(strategy="none"), NerConverter(labels=model.labels, threshold=0.5)
+        built = build_ner_pipeline(dataset, model=model, pool=pool, sentence_detector=detector, ner_converter=converter)
+        assert built is dataset
+        return model, detector, converter, dataset.maps
+
+    return wire
+
+
+def test_the_stages_in_order_with_the_objects_given(wired):
+    model, detector, converter, maps = wired(ActorPool(min_size=1, max_size=1))
+
+    assert [getattr(function, "__self__", function) for function, _ in maps] == [
+        DocumentAssembler(),
+        detector,
+        Tokenizer(folder=model.folder, max_length=model.max_length),
+        TokenClassifier,
+        converter,
+    ]
+    assert {function.__name__ for function, _ in maps if function is not TokenClassifier} == {"transform"}
+    assert {options["batch_format"] for _, options in maps} == {"pyarrow"}
+
+
+def test_only_the_model_is_an_actor_and_its_cpus_keep_it_apart(wired):
+    model, _, _, maps = wired(ActorPool(min_size=2, max_size=5, threads=3))
+
+    tasks = [options for function, options in maps if function is not TokenClassifier]
+    assert {options["num_cpus"] for options in tasks} == {TASK_CPUS}
+    assert not any("compute" in options for options in tasks)
+    (actor,) = [options for function, options in maps if function is TokenClassifier]
+    assert isinstance(actor["compute"], ray.data.ActorPoolStrategy)
+    assert (actor["compute"].min_size, actor["compute"].max_size) == (2, 5)
+    assert actor["num_cpus"] == 3 != TASK_CPUS
+    assert actor["fn_constructor_args"] == (model,)
+    assert actor["fn_constructor_kwargs"] == {"device": "cpu", "threads": 3}
+    assert actor["num_gpus"] is None
+    assert actor["batch_size"] is None
+
+
+def test_an_actor_on_cuda_has_a_gpu_and_batches_of_a_fixed_size(wired):
+    *_, maps = wired(ActorPool(min_size=1, max_size=1, device="cuda"))
+
+    (actor,) = [options for function, options in maps if function is TokenClassifier]
+    assert actor["num_gpus"] == 1
+    assert isinstance(actor["batch_size"], int)  # Ray refuses a GPU without
+    assert actor["fn_constructor_kwargs"]["device"] == "cuda"
