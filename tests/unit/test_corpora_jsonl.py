@@ -71,7 +71,7 @@ def test_reads_a_line(tmp_path, line, record):
         (b'{"text": "\xed\xa0\x80"}', "line 1 is not UTF-8: byte 0xed at byte offset 10"),
         (b'{"text": "x", "n": ' + b"9" * 5000 + b"}", "line 1 holds JSON that cannot be read (Exceeds the limit"),
         (
-            b'{"text": "x", "n": ' + b"[" * 9000 + b"]" * 9000 + b"}",
+            b'{"text": "x", "n": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
             "line 1 holds JSON that cannot be read (maximum rec",
         ),
     ],
