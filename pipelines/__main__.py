@@ -175,7 +175,10 @@ def tag(
         command=tuple(sys.argv),
     )
     console = Console(stderr=True, markup=False, emoji=False)  # paths may have brackets
-    summary = run(job, lambda to_read: committed_parts(console, output, job.output_format, to_read))
+    try:
+        summary = run(job, lambda to_read: committed_parts(console, output, job.output_format, to_read))
+    except KeyboardInterrupt:
+        raise RunStoppedError(f"{output}: stopped; what was committed stays, --resume goes on from there") from None
     console.print(summary_table(summary.counts, seconds=summary.seconds, tagging_seconds=summary.tagging_seconds))
     if summary.before.documents:
         console.print(f"{summary.before.documents:,} documents were there before")
@@ -285,8 +288,6 @@ def main() -> None:
         app(prog_name="cytotag")
     except (ConfigError, InputError, ModelError, OutputError, RunStoppedError) as error:
         fail(str(error))
-    except KeyboardInterrupt:
-        fail("stopped; what was committed stays, and --resume goes on from there")
 
 
 def fail(message: str) -> NoReturn:

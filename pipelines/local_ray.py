@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import shutil
+import socket
 import sys
 import warnings
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from pipelines.config import ConfigError
 
 WORKER_ENVIRONMENT = {"TOKENIZERS_PARALLELISM": "false"}
 """Ray is what runs things in parallel; threads of the tokenizer would fight the model's for the CPUs."""
+
+CONNECT_SECONDS = 10
 
 OBJECT_STORE_BYTES = 1 << 30
 SMALLEST_OBJECT_STORE_BYTES = 80 << 20
@@ -46,6 +49,7 @@ def ray_session(address: str | None) -> Iterator[dict[str, float]]:
             logging_level=logging.ERROR,
         )
     else:
+        _refuse_dead_address(address)
         try:
             ray.init(address=address, runtime_env=runtime_env, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError) as error:
@@ -56,6 +60,16 @@ def ray_session(address: str | None) -> Iterator[dict[str, float]]:
         yield ray.cluster_resources()  # type: ignore[no-untyped-call]
     finally:
         ray.shutdown()
+
+
+def _refuse_dead_address(address: str) -> None:
+    """Knocks at `host:port` first: Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        try:
+            socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            raise ConfigError(f"--address {address}: no Ray cluster answers there ({error}); is it running?") from None
 
 
 @contextlib.contextmanager
