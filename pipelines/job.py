@@ -40,8 +40,9 @@ BLOCKS_AN_ACTOR = 8
 long for the last one. The largest, some 200 abstracts, is what a BERT-base on one slow core tags in a few minutes: what
 a kill costs at most, and well within `STALL_SECONDS`."""
 
-BYTES_A_CHARACTER = 12
-"""Arrow bytes of a block for each character of text, once its words and word pieces stand beside it."""
+BYTES_A_CHARACTER = 4
+"""Arrow bytes that a character of text takes at least, with its words and word pieces beside it; 5 to 6 are usual.
+Ray joins what the reader yields until a block has the size that it is told: it ends a block where the reader does."""
 
 RAY_LOG = "_ray.log"
 
