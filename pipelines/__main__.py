@@ -1,6 +1,5 @@
 """The command line: `cytotag`, or `python -m pipelines`."""
 
-import importlib.metadata
 import itertools
 import json
 import os
@@ -18,6 +17,7 @@ from pipelines.corpora.input_files import InputError
 from pipelines.corpora.records import ReaderOptions
 from pipelines.outputs.folder import read_errors
 from pipelines.outputs.formats import OutputFormat
+from pipelines.outputs.manifest import installed_version
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import Counts
 from pipelines.stages.ner_converter import NerConverter
@@ -32,18 +32,21 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    help="Tag proteins, DNA, RNA, cell lines and cell types in biomedical text.",
 )
+
+
+def print_version(wanted: bool) -> None:
+    """Prints the version and ends the program."""
+    if wanted:
+        typer.echo(f"cytotag {installed_version('cytotag')}")
+        raise typer.Exit
 
 
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=print_version, is_eager=True, help="Version.")] = False,
 ) -> None:
     """Tag proteins, DNA, RNA, cell lines and cell types in biomedical text."""
-    if version:
-        print(f"cytotag {importlib.metadata.version('cytotag')}")
-        raise typer.Exit
 
 
 InputFormat = Literal["auto", "text", "jsonl", "parquet", "pubmed"]
@@ -236,10 +239,7 @@ def evaluate(
         result = evaluation.evaluate(evaluation.read_gold(gold), evaluation.read_predictions(predictions))
     except ValueError as error:
         fail(str(error))
-    console = Console()
-    console.print(evaluation_table(result))
-    for line in evaluation_notes(result):
-        console.print(line)
+    Console().print(evaluation_table(result), *evaluation_notes(result), sep="\n")
 
 
 def ner_converter(model: ModelFiles, white_list: str | None, threshold: str | None) -> NerConverter:

@@ -84,10 +84,11 @@ class Manifest:
 
 
 def _versions() -> dict[str, str]:
-    return {"python": platform.python_version()} | {name: _version(name) for name in RECORDED_VERSIONS}
+    return {"python": platform.python_version()} | {name: installed_version(name) for name in RECORDED_VERSIONS}
 
 
-def _version(name: str) -> str:
+def installed_version(name: str) -> str:
+    """The version of a package, or that it is not installed."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:  # run from a checkout that was never installed

@@ -159,6 +159,12 @@ def test_help_names_every_command_and_option(cytotag, command):
     assert [name for name in expected[" ".join(command)] if name not in out] == []
 
 
+def test_the_version_is_printed(cytotag, monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", lambda name: f"{name} 1.2")
+
+    assert cytotag("--version")[:2] == (0, "cytotag cytotag 1.2\n")
+
+
 def test_evaluate_scores_a_dataset(cytotag, tmp_path):
     gold = tmp_path / "gold.jsonl"
     entities = [{"start": 0, "end": 9, "entity": "RNA"}, {"start": 13, "end": 27, "entity": "cell_line"}]
