@@ -62,10 +62,9 @@ class TokenClassifier:
         windows = table["windows"].combine_chunks()
         tokens = table["tokens"].combine_chunks()
         words = tokens.flatten()
-        first_window = (
-            np.cumsum(np.concatenate([[0], _lengths(windows)[:-1]])) if len(windows) else np.zeros(0, np.int64)
-        )
-        window = np.repeat(first_window, _lengths(tokens)) + words.field("window_id").to_numpy()
+        window_counts, word_counts = _lengths(windows), _lengths(tokens)
+        first_window = np.cumsum(window_counts) - window_counts
+        window = np.repeat(first_window, word_counts) + words.field("window_id").to_numpy()
         tag_ids, scores = self._classify(windows.flatten(), window, words.field("piece").to_numpy())
         columns = {name: words.field(name) for name in ("sentence_id", "start", "end")}
         tagged = pa.StructArray.from_arrays(
@@ -73,7 +72,7 @@ class TokenClassifier:
             fields=[pa.field(name, pa.int32(), nullable=False) for name in columns]
             + [pa.field("tag_id", pa.int16(), nullable=False), pa.field("score", pa.float32(), nullable=False)],
         )
-        bounds = np.concatenate([[0], np.cumsum(_lengths(tokens))]).astype(np.int32)
+        bounds = np.concatenate([[0], np.cumsum(word_counts)]).astype(np.int32)
         column = pa.ListArray.from_arrays(pa.array(bounds), tagged, type=pa.list_(tagged.type))
         return table.drop_columns(["windows", "tokens"]).append_column(
             pa.field("tokens", column.type, nullable=False), column

@@ -190,8 +190,9 @@ def _absolute(files: Sequence[InputFile]) -> list[InputFile]:
 
 def _refuse_own_output(files: Sequence[InputFile], output: Path) -> None:
     """A dataset has the columns of a corpus: an output folder among the inputs would be tagged as one."""
+    own = output.resolve()
     for file in files:
-        if Path(file.path).resolve().is_relative_to(output.resolve()):
+        if Path(file.path).resolve().is_relative_to(own):
             raise InputError(file.path, f"lies in the output folder {output}; choose another --output")
 
 

@@ -9,10 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipelines.nested_lists import flatten, nest, owners, positions, structs
 from pipelines.schema import CHUNK, SENTENCE
 from pipelines.tag_schemes import Policy, TagScheme, TagSpans, find_spans
-
-_CHUNK_FIELDS = list(CHUNK.field("chunks").type.value_type)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,22 +94,18 @@ class NerConverter:
         _check_offsets(tagged, row, sentence_id, start, end)
         text_of = _texts(tagged.column("text"), row)
         names = [self.replace_labels.get(name, name) for name in scheme.entities]
-        offsets = np.concatenate(([0], np.cumsum(np.bincount(row, minlength=tagged.num_rows))))
+        counts = np.bincount(row, minlength=tagged.num_rows)
         columns = {
             "sentence_id": sentence_id,
-            "chunk_id": np.arange(len(row)) - offsets[row],
+            "chunk_id": positions(counts),
             "start": start,
             "end": end,
             "text": [text_of[r][s:e] for r, s, e in zip(row.tolist(), start.tolist(), end.tolist(), strict=True)],
             "entity": [names[entity] for entity in spans.entity.tolist()],
             "score": _mean_scores(spans, words.score),
         }
-        chunks = pa.StructArray.from_arrays(
-            [pa.array(columns[child.name], type=child.type) for child in _CHUNK_FIELDS], fields=_CHUNK_FIELDS
-        )
-        chunk_lists = pa.ListArray.from_arrays(
-            pa.array(offsets, type=pa.int32()), chunks, type=CHUNK.field("chunks").type
-        )
+        list_type = CHUNK.field("chunks").type
+        chunk_lists = nest(counts, structs(list_type.value_type, columns), list_type)
         token_count = pa.array(words.counts, type=pa.int32())
         return pa.Table.from_arrays([*tagged.select(SENTENCE.names).columns, token_count, chunk_lists], schema=CHUNK)
 
@@ -167,20 +162,18 @@ class _Words(NamedTuple):
 
     @classmethod
     def of(cls, tagged: pa.Table) -> Self:
-        counts, words = _flatten(tagged.column("tokens"))
-        row = np.repeat(np.arange(tagged.num_rows), counts)
+        counts, words = _struct_fields(tagged.column("tokens"))
+        row = owners(counts)
         sentence_id = words["sentence_id"]
         starts = np.ones(len(row), dtype=np.bool_)
         starts[1:] = (row[1:] != row[:-1]) | (sentence_id[1:] != sentence_id[:-1])
         return cls(counts, row, sentence_id, starts, words["start"], words["end"], words["tag_id"], words["score"])
 
 
-def _flatten(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
+def _struct_fields(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
     """The length of each list of structs, and the fields of all their structs one after the other."""
-    lists = column.combine_chunks()
-    counts = pc.fill_null(pc.list_value_length(lists), 0).to_numpy().astype(np.int64)
-    structs = lists.flatten()
-    return counts, {child.name: structs.field(child.name).to_numpy() for child in structs.type}
+    counts, values = flatten(column)
+    return counts, {child.name: values.field(child.name).to_numpy() for child in values.type}
 
 
 def _before(values: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -217,7 +210,7 @@ def _check_offsets(
     end: NDArray[np.int32],
 ) -> None:
     """Raises unless each chunk, given by arrays of shape (chunks,), is within its sentence and its document's text."""
-    counts, sentences = _flatten(tagged.column("sentences"))
+    counts, sentences = _struct_fields(tagged.column("sentences"))
     known = (sentence_id >= 0) & (sentence_id < counts[row])
     index = np.where(known, (np.cumsum(counts) - counts)[row] + sentence_id, -1)
     sentence_start = np.append(sentences["start"], 0)[index]  # a chunk of no sentence is in [0, 0)
