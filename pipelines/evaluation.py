@@ -182,12 +182,14 @@ def read_predictions(folder: Location) -> pa.Table:
 
 def _parts(folder: Location) -> list[Location]:
     if (folder / MANIFEST).exists():
-        return OUTPUT_FORMATS[Manifest.read(folder).settings["output_format"]].part_files(folder)
+        committed: list[Location] = OUTPUT_FORMATS[Manifest.read(folder).settings["output_format"]].part_files(folder)
+        return committed
     files: list[Location] = sorted(folder.rglob("*"))
-    names = (str(path)[len(str(folder)) :].split("/") for path in files)
-    hidden = [any(name.startswith(("_", ".")) for name in parts) for parts in names]
+    inside = len(str(folder))
     return [
-        path for path, passed_over in zip(files, hidden, strict=True) if path.suffix in _READERS and not passed_over
+        path
+        for path in files
+        if path.suffix in _READERS and not any(name[:1] in ("_", ".") for name in str(path)[inside:].split("/") if name)
     ]
 
 
