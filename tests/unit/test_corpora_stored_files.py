@@ -92,14 +92,15 @@ def test_what_is_not_there_is_refused_in_one_line(corpus, name, message):
 
 
 def test_a_store_that_refuses_us_is_one_line(corpus, refused_key):  # noqa: ARG001
-    with pytest.raises(InputError, match="cannot be read .*AWS Error.*check the address, the credentials"):
+    with pytest.raises(InputError, match=r"cannot be read .*AWS Error.*check the address, the credentials"):
         find_input_files([str(corpus)])
 
 
 def test_credentials_in_an_address_are_refused_and_not_shown():
     with pytest.raises(ConfigError) as caught:
         find_input_files(["s3://KEY:SECRET@bucket/x"])
-    assert "SECRET" not in str(caught.value)
+    assert "KEY:" not in str(caught.value)
+    assert ":SECRET" not in str(caught.value)
 
 
 ROWS = [{"document_id": str(number), "text": f"IL-{number}"} for number in range(1000)]

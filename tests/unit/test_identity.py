@@ -95,7 +95,7 @@ def test_a_right_md5_lets_the_file_pass(file, line):
     [
         (
             f"MD5(pubmed25n0001.jsonl)= {'0' * 32}",
-            f"its MD5 is {MD5}, and pubmed25n0001.jsonl.md5 says {'0' * 32}; downl",
+            f"its MD5 is {MD5}, and pubmed25n0001.jsonl.md5 says {'0' * 32}; do",
         ),
         (f"{'0' * 32}  pubmed25n0001.jsonl", f"its MD5 is {MD5}"),
         (f"{MD5}  another.jsonl", "pubmed25n0001.jsonl.md5 beside it holds no MD5 of it; download"),

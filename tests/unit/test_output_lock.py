@@ -29,8 +29,8 @@ def other_run(tmp_path):
 
 def test_a_folder_that_another_run_writes_is_refused_and_says_who_does(tmp_path, other_run):
     message = (
-        rf"^{tmp_path}: another cytotag run \(process {other_run.pid} on \S+, since \d{{4}}-\S+\+00:00\) is writing here; "
-        r"wait for it or choose another folder$"
+        rf"^{tmp_path}: another cytotag run \(process {other_run.pid} on \S+, since \d{{4}}-\S+\+00:00\) is writing "
+        r"here; wait for it or choose another folder$"
     )
     for _ in range(2):
         with pytest.raises(OutputError, match=message), claim(tmp_path):
