@@ -47,7 +47,7 @@ def data_context(ray_address):  # noqa: ARG001  # a fixture may not use `usefixt
     DataContext._set_current(before)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def cytotag(ray_address):
     """Runs the command on the session's Ray."""
 
