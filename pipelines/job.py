@@ -28,6 +28,7 @@ from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import Counts, Coverage, PartNote, merge_coverage
 from pipelines.outputs.sink import PartSink
+from pipelines.poison_guard import start_attempts
 from pipelines.resuming import input_rows, inputs_not_named_again, refuse_changed_files, refuse_other_settings
 from pipelines.run_log import ray_log, stopping_in_one_line
 from pipelines.stages.ner_converter import NerConverter
@@ -183,6 +184,7 @@ def _tag(job: TagJob, pool: ActorPool, files: Sequence[InputFile], covered: Mapp
         read_corpus(source),
         model=job.model,
         pool=pool,
+        attempts=start_attempts(),
         sentence_detector=SentenceDetector(),
         ner_converter=job.ner_converter,
     )
