@@ -128,15 +128,15 @@ def killed_at(operation, function):
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
-def test_a_run_killed_at_any_file_operation_is_mended_by_resume(place, output_format):
+def test_a_run_killed_at_any_file_operation_is_mended_by_resume(tmp_path, output_format):
     for operation in itertools.count():
-        folder = place / f"{operation}"
+        folder = tmp_path / f"{operation}"
         killed = killed_at(operation, lambda: run(folder, output_format, "new", "00000001"))  # noqa: B023  # called now
         run(folder, output_format, "resume", "00000002")
         assert_holds_every_document_once(folder, output_format)
         if not killed:
             break
-    assert operation > 2 * DOCUMENTS
+    assert operation > 3 * DOCUMENTS
 
 
 def overwrite_killed_at(operation, folder, output_format, again):
@@ -165,10 +165,17 @@ def test_an_overwrite_killed_at_any_file_operation_is_mended(tmp_path, output_fo
     assert operation > 5 * DOCUMENTS
 
 
+@pytest.mark.parametrize("mode", ["new", "overwrite"])
 @pytest.mark.parametrize("output_format", FORMATS)
-def test_an_overwrite_in_a_store_killed_at_some_operations_is_mended(bucket, output_format):
-    for operation in (0, 1, 4, 9):
-        assert overwrite_killed_at(operation, bucket / f"{operation}", output_format, "resume")
+def test_a_run_in_a_store_killed_at_some_operations_is_mended(bucket, output_format, mode):
+    for operation in (0, 1, 3, 6, 9):
+        folder = bucket / f"{operation}"
+        if mode == "overwrite":
+            assert overwrite_killed_at(operation, folder, output_format, "resume")
+            continue
+        assert killed_at(operation, lambda: run(folder, output_format, "new", "00000001"))  # noqa: B023  # called now
+        run(folder, output_format, "resume", "00000002")
+        assert_holds_every_document_once(folder, output_format)
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
