@@ -192,8 +192,8 @@ def _tag(job: TagJob, pool: ActorPool, files: Sequence[InputFile], covered: Mapp
     try:
         documents.write_datasink(sink, ray_remote_args={"num_cpus": TASK_CPUS})
     except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, OutputError):  # without Ray's traceback, which says no more
-            raise OutputError(str(error.cause)) from None
+        if isinstance(error.cause, OutputError):  # without Ray's traceback and advice, which say no more
+            raise OutputError(str(error.cause).splitlines()[0]) from None
         raise
 
 

@@ -49,7 +49,7 @@ def committed_parts(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     ]
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         module = OUTPUT_FORMATS[output_format]
         seen = set(module.note_files(folder))
         notes, paths = map(module.read_note, seen), {file.path for file in files}
