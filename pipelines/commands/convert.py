@@ -17,8 +17,8 @@ def convert(
         ExportFormat,
         typer.Option(
             metavar="FORMAT",
-            help="csv, jsonl, bioc-xml, bioc-json, pubtator, brat or conll; as Parquet, parquet (a row a chunk), documents "
-            "(a row a document) or spark (the same, with Spark NLP's annotations).",
+            help="csv, jsonl, bioc-xml, bioc-json, pubtator, brat or conll; as Parquet, parquet (a row a chunk), "
+            "documents (a row a document) or spark (the same, with Spark NLP's annotations).",
             show_default=False,
         ),
     ],

@@ -1,7 +1,8 @@
 """CoNLL, as the JNLPBA shared task has it: `token TAB tag` in IOB2, a blank line after each sentence.
 
-A document begins with `###MEDLINE:<id>` and a blank line, as in JNLPBA's own files, not with the `-DOCSTART-` of other
-shared tasks: it carries the id, and cannot be a token, since a `#` is a token of its own.
+A document begins with `###MEDLINE:<id>` and a blank line, not with the `-DOCSTART-` of other shared tasks: JNLPBA's own
+files have that, its evaluation script and the readers made for it look for it, and it names the document. No token
+looks like it, since a `#` is a token of its own.
 """
 
 import re

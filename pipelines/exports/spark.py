@@ -1,4 +1,4 @@
-"""Parquet with Spark NLP's annotations: a row a document, with `document`, `sentence` and `ner_chunk` as Spark NLP has them.
+"""Parquet with Spark NLP's annotations: a row a document, with the columns `document`, `sentence` and `ner_chunk`.
 
 Spark NLP's `end` is the last character, not the one behind it, and both ends count UTF-16 code units, as Java does.
 """
