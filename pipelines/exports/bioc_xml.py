@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
 import pyarrow as pa
 
@@ -12,7 +11,9 @@ from pipelines.exports.rows import Document, documents
 
 SUFFIX = ".xml"
 
-_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_AS_IT_IS = re.compile("[^\t\n\x20-\x25\x27-\x3b=\x3f-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_AS_ENTITY = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}  # a bare \r would be read as \n
+_IN_ATTRIBUTES = re.compile('["\t\n]')  # a bare tab or line feed would be read as a space
 
 
 def render(tables: Iterable[pa.Table]) -> Iterator[bytes]:
@@ -51,12 +52,16 @@ def _annotation(chunk: dict[str, Any]) -> str:
 
 
 def _infons(infons: Mapping[str, str]) -> str:
-    return "".join(f"<infon key={_attribute(key)}>{_text(value)}</infon>" for key, value in infons.items())
+    return "".join(f'<infon key="{_attribute(key)}">{_text(value)}</infon>' for key, value in infons.items())
 
 
 def _attribute(value: str) -> str:
-    return quoteattr(_NOT_IN_XML.sub("\ufffd", value))
+    return _IN_ATTRIBUTES.sub(_reference, _text(value))
 
 
 def _text(text: str) -> str:
-    return escape(_NOT_IN_XML.sub("\ufffd", text), {"\r": "&#13;"})  # a bare one would be read as a line feed
+    return _NOT_AS_IT_IS.sub(lambda match: _AS_ENTITY.get(match[0], "\ufffd"), text)
+
+
+def _reference(match: re.Match[str]) -> str:
+    return f"&#{ord(match[0])};"

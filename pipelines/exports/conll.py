@@ -41,12 +41,12 @@ def _lines(document: Document) -> Iterator[str]:
             chunk = chunks[said]
             if chunk["start"] < at or chunk["end"] > sentence["end"] or not chunk["text"].strip():
                 break
-            yield from _tagged(document["text"], at, chunk["start"], "O", "O")
+            yield _tagged(document["text"], at, chunk["start"], "O", "O")
             entity = one_word(chunk["entity"])
-            yield from _tagged(document["text"], chunk["start"], chunk["end"], f"B-{entity}", f"I-{entity}")
+            yield _tagged(document["text"], chunk["start"], chunk["end"], f"B-{entity}", f"I-{entity}")
             at = chunk["end"]
             said += 1
-        yield from _tagged(document["text"], at, sentence["end"], "O", "O")
+        yield _tagged(document["text"], at, sentence["end"], "O", "O")
         yield "\n"
     if said < len(chunks):
         raise OutputError(
@@ -55,8 +55,6 @@ def _lines(document: Document) -> Iterator[str]:
         )
 
 
-def _tagged(text: str, start: int, end: int, first: str, others: str) -> Iterator[str]:
-    tag = first
-    for token in _TOKEN.finditer(text, start, end):
-        yield f"{token[0]}\t{tag}\n"
-        tag = others
+def _tagged(text: str, start: int, end: int, first: str, others: str) -> str:
+    tokens = _TOKEN.findall(text, start, end)
+    return "".join(f"{token}\t{others if number else first}\n" for number, token in enumerate(tokens))

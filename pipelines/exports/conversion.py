@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.exports.folder import prepare, write_file, write_note
+from pipelines.exports.folder import finish, prepare, write_file
 from pipelines.exports.formats import ExportFormat, export_files
 from pipelines.outputs.manifest import installed_version
 
@@ -67,9 +67,9 @@ def convert(
         for name, content in export_files(to, f"chunks-{number:05}", pieces):
             write_file(folder, name, content)
             done.files += 1
-    note = {"state": "finished", "dataset": dataset, "format": to, "cytotag": installed_version("cytotag")}
+    note = {"dataset": dataset, "format": to, "cytotag": installed_version("cytotag")}
     counts = {"documents": done.documents, "chunks": done.chunks, "files": done.files, "errors": done.errors}
-    write_note(folder, note | counts)
+    finish(folder, note | counts)
     return done
 
 

@@ -2,12 +2,12 @@
 
 import contextlib
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.outputs.atomic_file import commit_file
 from pipelines.outputs.output_error import OutputError
 
 NOTE = "_conversion.json"
@@ -36,23 +36,29 @@ def prepare(folder: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{folder}: holds {(foreign or names)[0]} and no conversion; choose an empty or a new folder")
     if names and not overwrite:
         raise OutputError(f"{folder}: holds a conversion; replace it with --overwrite, or choose another folder")
-    write_note(folder, {"state": "running"})
+    _write_note(folder, {"state": "running"})
     for name in names:
         if name != NOTE:
             _delete(folder / name)
 
 
-def write_note(folder: Path, note: Mapping[str, Any]) -> None:
-    """Commits what is to be said of the folder.
+def finish(folder: Path, note: Mapping[str, Any]) -> None:
+    """Brings what was written to the disk, and then says so, with what else is to be said of the folder.
 
     Raises:
         OutputError: The folder cannot be written.
     """
+    if os.name == "posix":
+        os.sync()  # once: to wait for each of brat's files takes longer than all else
+    _write_note(folder, {"state": "finished", **note})
+
+
+def _write_note(folder: Path, note: Mapping[str, Any]) -> None:
     write_file(folder, NOTE, [f"{json.dumps(note, indent=2, ensure_ascii=False)}\n".encode()])
 
 
 def write_file(folder: Path, name: str, content: Iterable[bytes]) -> None:
-    """Commits a file: it is there whole or not at all.
+    """Writes a file under a temporary name, and renames it: it is there whole or not at all.
 
     Args:
         folder: The output folder.
@@ -62,20 +68,21 @@ def write_file(folder: Path, name: str, content: Iterable[bytes]) -> None:
     Raises:
         OutputError: The folder cannot be written.
     """
-
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            file.writelines(content)
-
     path = folder / name
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(exist_ok=True)
-        commit_file(path, write)
+        with temporary.open("wb") as file:
+            file.writelines(content)
+        temporary.replace(path)
     except OSError as error:
         raise OutputError(
             f"{path}: cannot be written ({error.strerror or error}); check the permissions and the free space, and "
             f"convert again with --overwrite"
         ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _delete(path: Path) -> None:

@@ -1,6 +1,7 @@
 """A conversion as a whole: which files there are, when, and what is counted."""
 
 import json
+import resource
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -152,13 +153,16 @@ def test_what_a_kill_leaves_half_written_goes_when_it_is_replaced(corpus, tmp_pa
     assert files_in(tmp_path) == [NOTE, "chunks-00001.csv"]
 
 
-def test_a_full_disk_names_the_file_and_what_to_do(corpus, tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("pipelines.outputs.atomic_file.os.fsync", full)
-    with pytest.raises(OutputError, match=r"_conversion.json: cannot be written \(No space left on device\); .*free"):
-        convert(corpus(1), tmp_path / "out", "csv", dataset="chunks")
+def test_a_disk_that_takes_no_more_names_the_file_and_what_to_do(corpus, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(OutputError, match=r"chunks-00001.csv: cannot be written \(File too large\); .*free space"):
+            convert(corpus(9), tmp_path / "out", "csv", dataset="chunks")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert files_in(tmp_path / "out") == [NOTE]
+    assert note_of(tmp_path / "out") == {"state": "running"}
 
 
 def test_a_file_is_no_folder(corpus, tmp_path):

@@ -106,7 +106,7 @@ def test_bioc_xml(exported):
     assert exported("bioc-xml", given)["chunks-00001.xml"] == (
         '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE collection SYSTEM "BioC.dtd">\n'
         "<collection><source>cytotag</source><date></date><key>cytotag.key</key>\n"
-        '<document><id>7</id><infon key="source">corpus.jsonl</infon><infon key=\'y"ear\'>1999\ufffd</infon>'
+        '<document><id>7</id><infon key="source">corpus.jsonl</infon><infon key="y&#34;ear">1999\ufffd</infon>'
         "<passage><offset>0</offset><text>Role of IL-2.</text>"
         '<annotation id="0"><infon key="type">protein</infon><infon key="score">0.500000</infon>'
         '<location offset="8" length="4"/><text>IL-2</text></annotation></passage>'
