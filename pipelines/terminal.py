@@ -70,7 +70,7 @@ def committed_parts(
 
 @contextlib.contextmanager
 def converted_documents(console: Console, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Shows how many documents are converted, which what it gives is to be told."""
+    """Shows how many documents are converted, which what it gives is to be told; without a terminal, nothing."""
     columns = [
         SpinnerColumn(),
         TextColumn("{task.completed:,} documents"),
@@ -78,7 +78,7 @@ def converted_documents(console: Console, total: int | None) -> Iterator[Callabl
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     ]
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=total)
         yield lambda documents: progress.update(task, completed=documents)
 

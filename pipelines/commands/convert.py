@@ -8,7 +8,7 @@ from rich.console import Console
 
 from pipelines.config import RunStoppedError
 from pipelines.exports.formats import ExportFormat
-from pipelines.terminal import conversion_table, converted_documents
+from pipelines.terminal import conversion_table, converted_documents, literal
 
 
 def convert(
@@ -54,4 +54,4 @@ def convert(
     console.print(conversion_table(done, to))
     console.print(f"{to}: {output}", soft_wrap=True)
     for reason in done.reasons:
-        console.print(f"error: {reason}", soft_wrap=True, highlight=False)
+        console.print(literal(f"error: {reason}"), soft_wrap=True)

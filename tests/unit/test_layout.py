@@ -16,6 +16,7 @@ MAY_IMPORT_RAY = {
 }
 LARGEST = 300
 COMMAND_LINE = {"pipelines.__main__", "pipelines.commands", "pipelines.terminal"}
+OUTPUTS_OF_EXPORTS = {"chunk_rows", "manifest", "output_error"}
 WIRING = {"pipelines.job", "pipelines.ner", "pipelines.light", "pipelines.serve", "pipelines.local_ray"}
 
 
@@ -92,7 +93,7 @@ def test_no_stage_imports_another(path):
 
 @every_module
 def test_imports_go_one_way(path):
-    """__main__ -> ner, light, job -> corpora, outputs, stages, actors -> schema, config."""
+    """__main__ -> ner, light, job, exports -> corpora, outputs, stages, actors -> schema, config."""
     name = module_name(path)
     above = COMMAND_LINE if name in WIRING else COMMAND_LINE | WIRING
     if not name.startswith(tuple(COMMAND_LINE)):
@@ -101,6 +102,11 @@ def test_imports_go_one_way(path):
         assert not imported(path, "pipelines.outputs", "pipelines.stages", "actors")
     if name.startswith("pipelines.outputs"):
         assert not imported(path, "pipelines.corpora", "pipelines.stages", "actors")
+    if name.startswith("pipelines.exports"):
+        assert not imported(path, "pipelines.corpora", "pipelines.stages", "actors")
+        assert {of.split(".")[2] for of in imported(path, "pipelines.outputs")} <= OUTPUTS_OF_EXPORTS
+    else:
+        assert name.startswith(tuple(COMMAND_LINE)) or not imported(path, "pipelines.exports")
     if name in ("pipelines.schema", "pipelines.config"):
         assert imported(path, "pipelines", "actors") in (
             [],
