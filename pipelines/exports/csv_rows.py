@@ -23,6 +23,6 @@ def render(tables: Iterable[pa.Table]) -> Iterator[bytes]:
 
 
 def _lines(rows: Iterable[Iterable[object]]) -> bytes:
-    text = io.StringIO(newline="")
+    text = io.StringIO()
     csv.writer(text).writerows(rows)
     return text.getvalue().encode()

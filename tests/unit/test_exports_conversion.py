@@ -116,6 +116,21 @@ def test_what_is_stopped_leaves_whole_files_and_says_that_it_is_not_all(to, corp
     assert len(files_in(tmp_path / "out")) == again.files + 1
 
 
+@pytest.mark.parametrize("to", FORMATS)
+def test_a_file_is_not_there_before_it_is_renamed(to, corpus, tmp_path, monkeypatch):
+    replace = type(tmp_path).replace
+
+    def killed_at_the_first_file(path, target):
+        if target.name != NOTE:
+            raise Killed
+        return replace(path, target)
+
+    monkeypatch.setattr(type(tmp_path), "replace", killed_at_the_first_file)
+    with pytest.raises(Killed):
+        convert(corpus(1), tmp_path / "out", to, dataset="chunks")
+    assert files_in(tmp_path / "out") == [NOTE]
+
+
 def test_another_format_takes_the_place_of_the_first(corpus, tmp_path):
     (tmp_path / "out").mkdir()
     for to in FORMATS:
