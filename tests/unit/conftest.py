@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from actors.model_files import ModelFiles
-from pipelines.schema import SENTENCE
+from pipelines.schema import DOCUMENT_ROW, SENTENCE
 
 CORPUS = ["the IL-2 gene is expressed in activated T cells", "NF-kappa B binds the promoter in Jurkat cells"] * 20
 LABELS = ("O", "B-protein", "I-protein")
@@ -197,5 +197,47 @@ def model_folder(tmp_path):
         save_bert(folder)
         make_graph(Path(folder) / "model.onnx", **graph)
         return folder
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def document_rows():
+    """`build([{"text": ..., "spans": [(start, end, entity), ...], ...}, ...])`: a DOCUMENT_ROW table.
+
+    A document may also have `document_id`, `metadata`, `error`, `scores` and `sentences`; of the sentences it is one
+    otherwise.
+    """
+
+    def build(documents):
+        rows = []
+        for ordinal, document in enumerate(documents):
+            text, spans = document["text"], document.get("spans", [])
+            sentences = document.get("sentences", [(0, len(text))] if text else [])
+            chunks = [
+                {
+                    "sentence_id": next(i for i, (first, last) in enumerate(sentences) if first <= start < last),
+                    "chunk_id": number,
+                    "start": start,
+                    "end": end,
+                    "text": text[start:end],
+                    "entity": entity,
+                    "score": document.get("scores", [0.5] * len(spans))[number],
+                }
+                for number, (start, end, entity) in enumerate(spans)
+            ]
+            rows.append(
+                {
+                    "document_id": document.get("document_id", f"d{ordinal}"),
+                    "source": "corpus.jsonl",
+                    "ordinal": ordinal,
+                    "text": text,
+                    "metadata": list(document.get("metadata", {}).items()),
+                    "sentences": [{"start": start, "end": end} for start, end in sentences],
+                    "chunks": chunks,
+                    "error": document.get("error"),
+                }
+            )
+        return pa.Table.from_pylist(rows, schema=DOCUMENT_ROW)
 
     return build
