@@ -29,6 +29,8 @@ STORE_POLL_SECONDS = 5
 
 def hashing_status(console: Console, files: Sequence[InputFile]) -> contextlib.AbstractContextManager[object]:
     """Shows that files are read to tell which version of them they are; nothing where none is."""
+    if not files:
+        return contextlib.nullcontext()
     size = sum(file.size for file in files)
     return console.status(f"reading {len(files):,} new files, {size / 1e6:,.0f} MB, to know them again")
 

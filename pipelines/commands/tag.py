@@ -188,7 +188,7 @@ def report_errors(console: Console, output: Location, summary: "RunSummary") -> 
         error = json.loads(line)
         console.print(f"error: {error['source']}: {error['error']}", soft_wrap=True, markup=False, highlight=False)
     console.print(f"set aside, each with its reason in {output}/_errors: {counts.errors + refused:,}", soft_wrap=True)
-    if counts.errors == counts.documents and not summary.before.documents:
+    if counts.errors == counts.documents and (counts.documents or not summary.before.documents):
         raise typer.Exit(NOTHING_DONE)
     if counts.broken_files or refused:
         raise typer.Exit(FINISHED_WITH_ERRORS)

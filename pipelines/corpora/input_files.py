@@ -96,6 +96,8 @@ def find_input_files(inputs: Sequence[str], input_format: str = AUTO) -> list[In
             continue
         for path in _named_paths(name, input_format):
             files.setdefault(Path(path).resolve(), _input_file(path, input_format))
+    if inputs and not files:
+        raise InputError(inputs[0], f"nothing but {MD5_SUFFIX} files is named; name the files that they are of")
     return list(files.values())
 
 
@@ -116,7 +118,8 @@ def _named_paths(name: str, input_format: str) -> Iterator[str]:
             raise InputError(name, f"the folder holds no file to read; looked for names that end in {', '.join(ends)}")
         yield from found
     elif path.exists():
-        yield name
+        if input_format != AUTO or not name.endswith(MD5_SUFFIX):  # a shell's `*` names them too
+            yield name
     elif glob.has_magic(name):
         found = []
         for match in glob.glob(name, recursive=True):  # noqa: PTH207  # Path.glob wants folder and pattern apart

@@ -41,6 +41,14 @@ def sentence_table():
     return build
 
 
+@pytest.fixture(params=["disk", "store"])
+def place(request):
+    """An empty folder, on the disk and in an object store."""
+    folder = request.getfixturevalue("tmp_path" if request.param == "disk" else "bucket") / "a"
+    folder.mkdir()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def embedded_model():
     return ModelFiles.from_pretrained()

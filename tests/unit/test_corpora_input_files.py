@@ -14,6 +14,7 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a file of each kind, and the current folder while the test runs."""
     for name in (
         "b.txt",
+        "b.txt.md5",
         "a.TXT",
         "c.jsonl",
         "d.ndjson.gz",
@@ -58,6 +59,8 @@ ALL = ["a.TXT", "b.txt", "c.jsonl", "d.ndjson.gz", "deep/er/h.txt", "e.parquet",
         (["corpus/d*"], "auto", ["d.ndjson.gz", "deep/er/h.txt"]),
         (["corpus/*.md"], "text", ["README.md"]),
         (["corpus/odd/data[1].txt"], "auto", ["odd/data[1].txt"]),
+        (["corpus/b.txt", "corpus/b.txt.md5"], "auto", ["b.txt"]),
+        (["corpus/b.*"], "auto", ["b.txt"]),
     ],
 )
 @pytest.mark.usefixtures("corpus")
@@ -112,6 +115,7 @@ def test_follows_links_once(corpus):
         (["corpus/README.md"], "auto", "does not tell its format; say --input-format text, jsonl, parquet, pubmed"),
         (["corpus/*"], "auto", "corpus/README.md: its name does not tell its format"),
         ([""], "auto", "an empty name; name a file"),
+        (["corpus/b.txt.md5"], "auto", "corpus/b.txt.md5: nothing but .md5 files is named; name the files"),
         (["/dev/null"], "text", "/dev/null: neither a file nor a folder"),
     ],
 )
