@@ -18,11 +18,11 @@ import ray.exceptions
 from actors.execution_providers import Device
 from actors.model_files import ModelFiles
 from actors.token_classifier import TokenClassifier
-from pipelines.config import TASK_CPUS, ActorPool, RunStoppedError
+from pipelines.config import TASK_CPUS, ActorPool, ConfigError, RunStoppedError
 from pipelines.corpora.input_files import InputError, InputFile, find_input_files
 from pipelines.corpora.records import ReaderOptions
 from pipelines.corpora.source import CorpusSource, read_corpus
-from pipelines.local_ray import local_cpus, native_messages_to, ray_session
+from pipelines.local_ray import local_cpus, native_messages_to, ray_session, wait_for_nodes
 from pipelines.ner import build_ner_pipeline
 from pipelines.outputs import folder as output_folder
 from pipelines.outputs.folder import Mode
@@ -31,6 +31,7 @@ from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import Counts, Coverage, PartNote, merge_coverage
 from pipelines.outputs.sink import PartSink
+from pipelines.placement import Node, fill, misfit
 from pipelines.stages.ner_converter import NerConverter
 from pipelines.stages.sentence_detector import SentenceDetector
 
@@ -58,7 +59,9 @@ class TagJob:
         inputs: Files, folders and patterns.
         output: The output folder.
         actors: `N`, `MIN:MAX`, or None for as many as fit.
+        labels: Of the nodes that the actors may run on.
         address: Of the Ray cluster to run on; None starts a Ray on this machine.
+        wait: Seconds to wait for nodes that the actors fit on.
         command: The command line, for the manifest.
     """
 
@@ -73,7 +76,9 @@ class TagJob:
     device: Device = "cpu"
     actors: str | None = None
     threads: int = 1
+    labels: Mapping[str, str] = field(default_factory=dict)
     address: str | None = None
+    wait: float = 0
     command: tuple[str, ...] = ()
 
 
@@ -101,10 +106,12 @@ def run(job: TagJob, progress: Progress) -> RunSummary:
     began = time.monotonic()
     files = _absolute(find_input_files(job.inputs, job.input_format))
     _refuse_own_output(files, job.output)
-    TokenClassifier(job.model, device=job.device)  # a model that cannot run is found here, not in an actor
+    on_this_machine = job.address is None  # the GPUs of a cluster are on its workers
+    TokenClassifier(job.model, device=job.device if on_this_machine else "cpu")  # what cannot run is found before Ray
     manifest = _manifest(job, files)
-    if job.address is None:
-        _pool(job, {"CPU": local_cpus() + 1, "GPU": math.inf})  # before Ray, which finds the GPUs, takes seconds
+    smallest = ActorPool.parse(job.actors, threads=job.threads, device=job.device, labels=job.labels)
+    if on_this_machine and (reason := misfit(smallest, [Node(cpus=local_cpus() + 1, gpus=math.inf)])):
+        raise ConfigError(reason)  # before Ray, which finds the GPUs, takes seconds to start
     held = output_folder.prepare(job.output, job.mode)
     if held:
         _refuse_other_settings(job.output, held, manifest)
@@ -118,8 +125,9 @@ def run(job: TagJob, progress: Progress) -> RunSummary:
 
     started = time.monotonic()
     if to_read:
-        with native_messages_to(job.output / RAY_LOG), ray_session(job.address) as resources:
-            pool = _pool(job, resources)
+        with native_messages_to(job.output / RAY_LOG), ray_session(job.address):
+            nodes = wait_for_nodes(smallest, seconds=job.wait)
+            pool = smallest if job.actors else fill(smallest, nodes)
             started = time.monotonic()
             with progress(to_read), _stopping_in_one_line(job.output):
                 _tag(job, pool, to_read, covered)
@@ -194,16 +202,6 @@ def _refuse_own_output(files: Sequence[InputFile], output: Path) -> None:
     for file in files:
         if Path(file.path).resolve().is_relative_to(own):
             raise InputError(file.path, f"lies in the output folder {output}; choose another --output")
-
-
-def _pool(job: TagJob, resources: Mapping[str, float]) -> ActorPool:
-    return ActorPool.parse(
-        job.actors,
-        threads=job.threads,
-        device=job.device,
-        cpus=resources.get("CPU", 0),
-        gpus=resources.get("GPU", 0),
-    )
 
 
 def _manifest(job: TagJob, files: Sequence[InputFile]) -> Manifest:
