@@ -1,5 +1,8 @@
 """TokenClassifier: the actor that holds the model and gives every word its tag."""
 
+import time
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -15,6 +18,16 @@ TOKEN_BUDGET = 4096
 
 TRIAL_LENGTH = 1024
 """Word pieces of the trial run, at most: attention over the longest inputs that models take can fill the memory."""
+
+
+MODEL_USE = pa.struct(
+    [
+        *(pa.field(name, pa.int32(), nullable=False) for name in ("windows", "pieces", "padding")),
+        pa.field("seconds", pa.float64(), nullable=False),
+    ]
+)
+"""What the model did for a document: windows, their word pieces, pieces computed only to fill up batches, and seconds,
+its share of the time of the batches it was in."""
 
 
 class TokenClassifier:
@@ -65,7 +78,7 @@ class TokenClassifier:
         window_counts, word_counts = _lengths(windows), _lengths(tokens)
         first_window = np.cumsum(window_counts) - window_counts
         window = np.repeat(first_window, word_counts) + words.field("window_id").to_numpy()
-        tag_ids, scores = self._classify(windows.flatten(), window, words.field("piece").to_numpy())
+        tag_ids, scores, use = self._classify(windows.flatten(), window, words.field("piece").to_numpy())
         columns = {name: words.field(name) for name in ("sentence_id", "start", "end")}
         tagged = pa.StructArray.from_arrays(
             [*columns.values(), pa.array(tag_ids), pa.array(scores)],
@@ -74,27 +87,52 @@ class TokenClassifier:
         )
         bounds = np.concatenate([[0], np.cumsum(word_counts)]).astype(np.int32)
         column = pa.ListArray.from_arrays(pa.array(bounds), tagged, type=pa.list_(tagged.type))
-        return table.drop_columns(["windows", "tokens"]).append_column(
-            pa.field("tokens", column.type, nullable=False), column
+        return (
+            table.drop_columns(["windows", "tokens"])
+            .append_column(pa.field("model_use", MODEL_USE), use.by_document(window_counts))
+            .append_column(pa.field("tokens", column.type, nullable=False), column)
         )
 
     def _classify(
         self, windows: pa.ListArray, window: Int, piece: Int
-    ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float32]]:
-        """Tag id and score of each word, read at `piece` of `window`. *Shapes:* (words,)."""
+    ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float32], "_Use"]:
+        """Tag id and score of each word, read at `piece` of `window`, *shapes:* (words,); and what it took."""
         tag_ids, scores = np.zeros(len(window), dtype=np.int16), np.zeros(len(window), dtype=np.float32)
         lengths = _lengths(windows)
         starts = np.cumsum(lengths) - lengths
+        use = _Use(lengths, np.zeros_like(lengths), np.zeros(len(lengths)))
         input_ids = windows.flatten().to_numpy().astype(np.int64)
         words_by_window = np.argsort(window, kind="stable")
         word_counts = np.bincount(window, minlength=len(lengths))
         word_starts = np.cumsum(word_counts) - word_counts
         for batch in equal_length_batches(lengths, TOKEN_BUDGET):
-            logits = self._session.run(input_ids[starts[batch][:, None] + np.arange(lengths[batch[0]])])
+            inputs = input_ids[starts[batch][:, None] + np.arange(lengths[batch[0]])]
+            began = time.perf_counter()
+            logits = self._session.run(inputs)
+            use.seconds[batch] = (time.perf_counter() - began) / len(batch)
+            use.padding[batch] = inputs.shape[1] - lengths[batch]
             words = words_by_window[_ranges(word_starts[batch], word_counts[batch])]
             row = np.repeat(np.arange(len(batch)), word_counts[batch])
             tag_ids[words], scores[words] = _most_probable(logits[row, piece[words]])
-        return tag_ids, scores
+        return tag_ids, scores, use
+
+
+class _Use(NamedTuple):
+    """What each window took. *Shapes:* (windows,)."""
+
+    pieces: Int
+    padding: Int
+    seconds: npt.NDArray[np.float64]
+
+    def by_document(self, window_counts: Int) -> pa.StructArray:
+        """The sums of each document, MODEL_USE; null for one without windows. *window_counts:* (documents,)."""
+        document = np.repeat(np.arange(len(window_counts)), window_counts)
+        sums = [
+            window_counts,
+            *(np.bincount(document, weights=values, minlength=len(window_counts)) for values in self),
+        ]
+        arrays = [pa.array(values).cast(field.type) for values, field in zip(sums, MODEL_USE, strict=True)]
+        return pa.StructArray.from_arrays(arrays, fields=list(MODEL_USE), mask=pa.array(window_counts == 0))
 
 
 def _lengths(lists: pa.ListArray) -> Int:

@@ -1,30 +1,21 @@
 """The command line: `cytotag`, or `python -m pipelines`."""
 
-import itertools
-import json
 import os
 import sys
-from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
-from actors.execution_providers import Device
-from actors.model_files import ModelError, ModelFiles
-from pipelines.config import ConfigError, RunStoppedError, parse_names, parse_thresholds
+from actors.model_files import ModelError
+from pipelines.commands.evaluate import evaluate
+from pipelines.commands.exit_codes import NOTHING_DONE
+from pipelines.commands.show import show
+from pipelines.commands.tag import tag
+from pipelines.config import ConfigError, RunStoppedError
 from pipelines.corpora.input_files import InputError
-from pipelines.corpora.records import ReaderOptions
-from pipelines.outputs.folder import read_errors
-from pipelines.outputs.formats import OutputFormat
+from pipelines.evaluation import EvaluationError
 from pipelines.outputs.manifest import installed_version
 from pipelines.outputs.output_error import OutputError
-from pipelines.outputs.part_note import Counts
-from pipelines.stages.ner_converter import NerConverter
-from pipelines.terminal import chunk_table, committed_parts, evaluation_notes, evaluation_table, summary_table
-
-EXIT_NOTHING_DONE, EXIT_FINISHED_WITH_ERRORS = 1, 3
-ERRORS_SHOWN = 5
 
 app = typer.Typer(
     name="cytotag",
@@ -33,6 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+for command in (tag, show, evaluate):
+    app.command(no_args_is_help=True)(command)
 
 
 def print_version(wanted: bool) -> None:
@@ -49,251 +42,19 @@ def options(
     """Tag proteins, DNA, RNA, cell lines and cell types in biomedical text."""
 
 
-InputFormat = Literal["auto", "text", "jsonl", "parquet", "pubmed"]
-
-
-@app.command(no_args_is_help=True)
-def tag(
-    inputs: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="INPUT", help="Files, folders and patterns; - reads one text from stdin."),
-    ] = None,
-    text: Annotated[str | None, typer.Option(help="Tag this text and print what is found; no Ray, no files.")] = None,
-    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the chunk dataset.")] = None,
-    input_format: Annotated[
-        InputFormat,
-        typer.Option(
-            metavar="FORMAT",
-            help="auto, text, jsonl, parquet or pubmed; auto tells it from each file's name.",
-            rich_help_panel="Input",
-        ),
-    ] = "auto",
-    text_column: Annotated[
-        str, typer.Option(metavar="NAME", help="JSONL field or Parquet column with the text.", rich_help_panel="Input")
-    ] = "text",
-    id_column: Annotated[
-        str, typer.Option(metavar="NAME", help="JSONL field or Parquet column with the id.", rich_help_panel="Input")
-    ] = "document_id",
-    one_document_per_line: Annotated[
-        bool,
-        typer.Option(
-            "--one-document-per-line", help="Each line of a text file is a document.", rich_help_panel="Input"
-        ),
-    ] = False,
-    output_format: Annotated[
-        OutputFormat | None,
-        typer.Option(
-            help="Format of the dataset; parquet if not said. For --text and stdin, jsonl prints JSON lines, as a pipe "
-            "gets them anyway; a terminal gets a table.",
-            show_default=False,
-            rich_help_panel="Output",
-        ),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run that DIR holds.", rich_help_panel="Output")
-    ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the run that DIR holds.", rich_help_panel="Output")
-    ] = False,
-    white_list: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ENTITY,...", help="Keep these entities only, such as protein,DNA.", rich_help_panel="Output"
-        ),
-    ] = None,
-    threshold: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SCORE",
-            help="Drop chunks that score less: 0.5, or by entity: 0.5,RNA=0.3,DNA=0.6.",
-            rich_help_panel="Output",
-        ),
-    ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Model folder: model.onnx, config.json, tokenizer.json. Without it, the embedded JNLPBA model.",
-            rich_help_panel="Model",
-        ),
-    ] = None,
-    device: Annotated[Device, typer.Option(help="Where the model runs.", rich_help_panel="Model")] = "cpu",
-    actors: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N|MIN:MAX", help="How many hold the model; as many as fit if not said.", rich_help_panel="Machine"
-        ),
-    ] = None,
-    threads: Annotated[
-        int, typer.Option(min=1, help="Threads, and so CPUs, of each actor.", rich_help_panel="Machine")
-    ] = 1,
-    address: Annotated[
-        str | None,
-        typer.Option(
-            help="Ray cluster to run on, such as auto; without it, a Ray on this machine for this run.",
-            rich_help_panel="Machine",
-        ),
-    ] = None,
-) -> None:
-    r"""Tag documents and write a dataset with a row a chunk, or tag one text and print it.
-
-    `cytotag tag abstracts.jsonl pubmed/ --output chunks` tags files on a local Ray. The dataset is DIR/\*.parquet;
-    records that could not be tagged are in DIR/\_errors.
-
-    `cytotag tag --text "IL-2 mRNA in Jurkat cells"` prints what is in a text.
-
-    Exit code: 0 all went well (a record set aside is counted, not an error of the run); 1 nothing could be done; 2 the
-    options are wrong; 3 finished, but a file could not be read to its end.
-    """
-    files = ModelFiles.from_pretrained(model)
-    converter = ner_converter(files, white_list, threshold)
-    if text is not None or inputs == ["-"]:
-        if output is not None or (text is not None and inputs):
-            raise ConfigError("--text and - tag one text in this process and print it: leave out --output and INPUT")
-        print_chunks(files, converter, device, threads, text, as_json=output_format == "jsonl")
-        return
-    if not inputs:
-        raise ConfigError("nothing to tag: name an INPUT, or give --text")
-    if output is None:
-        raise ConfigError("--output DIR is missing: where should the dataset go?")
-    if resume and overwrite:
-        raise ConfigError("--resume and --overwrite: choose one")
-    from pipelines.job import TagJob, run  # Ray is slow to import, and one text does not need it
-
-    job = TagJob(
-        inputs=inputs,
-        output=output,
-        model=files,
-        ner_converter=converter,
-        input_format=input_format,
-        reader_options=ReaderOptions(
-            text_column=text_column, id_column=id_column, one_document_per_line=one_document_per_line
-        ),
-        output_format=output_format or "parquet",
-        mode="resume" if resume else "overwrite" if overwrite else "new",
-        device=device,
-        actors=actors,
-        threads=threads,
-        address=address,
-        command=tuple(sys.argv),
-    )
-    console = Console(stderr=True, markup=False, emoji=False)  # paths may have brackets
-    try:
-        summary = run(job, lambda to_read: committed_parts(console, output, job.output_format, to_read))
-    except KeyboardInterrupt:
-        raise RunStoppedError(f"{output}: stopped; what was committed stays, --resume goes on from there") from None
-    console.print(summary_table(summary.counts, seconds=summary.seconds, tagging_seconds=summary.tagging_seconds))
-    if summary.before.documents:
-        console.print(f"{summary.before.documents:,} documents were there before")
-    console.print(f"dataset: {output}", soft_wrap=True)
-    report_errors(console, output, summary.counts)
-
-
-def report_errors(console: Console, output: Path, counts: Counts) -> None:
-    """Shows the first records that were set aside, and ends the program where that is more than a bad record."""
-    if not counts.errors:
-        return
-    for line in itertools.islice(read_errors(output), ERRORS_SHOWN):
-        error = json.loads(line)
-        console.print(f"error: {error['source']}: {error['error']}", soft_wrap=True, markup=False, highlight=False)
-    console.print(f"set aside, each with its reason in {output}/_errors: {counts.errors:,}", soft_wrap=True)
-    if counts.errors == counts.documents:
-        raise typer.Exit(EXIT_NOTHING_DONE)
-    if counts.broken_files:
-        raise typer.Exit(EXIT_FINISHED_WITH_ERRORS)
-
-
-@app.command(no_args_is_help=True)
-def show(
-    dataset: Annotated[Path, typer.Argument(metavar="DIR", help="Chunk dataset written by `cytotag tag`.")],
-    limit: Annotated[int, typer.Option(min=1, help="Chunks to show.")] = 100,
-) -> None:
-    """Print the chunks of a dataset as a table."""
-    from pipelines.outputs.dataset import read_chunks
-
-    (chunks, count), console = read_chunks(dataset, limit), Console()
-    console.print(chunk_table(chunks, with_document=True))
-    if (left := count - limit) > 0:
-        console.print(f"{left:,} more; --limit shows them")
-
-
-@app.command(no_args_is_help=True)
-def evaluate(
-    gold: Annotated[
-        Path, typer.Option(metavar="GOLD.jsonl", exists=True, dir_okay=False, help="Documents with the right entities.")
-    ],
-    predictions: Annotated[
-        Path,
-        typer.Option(metavar="DIR", exists=True, file_okay=False, help="Chunk dataset written by `cytotag tag`."),
-    ],
-) -> None:
-    """Score a chunk dataset against gold documents.
-
-    A chunk is right when its span and its entity are exactly those of a gold entity: the typed strict F1 of the JNLPBA
-    shared task. Each line of GOLD.jsonl has document_id, text, and entities with start, end (half-open, in code points)
-    and entity.
-    """
-    from pipelines import evaluation
-
-    try:
-        result = evaluation.evaluate(evaluation.read_gold(gold), evaluation.read_predictions(predictions))
-    except ValueError as error:
-        fail(str(error))
-    Console().print(evaluation_table(result), *evaluation_notes(result), sep="\n")
-
-
-def ner_converter(model: ModelFiles, white_list: str | None, threshold: str | None) -> NerConverter:
-    """The converter that the options ask for."""
-    base, by_entity = parse_thresholds(threshold) if threshold is not None else (0.0, {})
-    try:
-        return NerConverter(
-            labels=model.labels,
-            policy=model.tag_policy,
-            white_list=parse_names(white_list) if white_list is not None else None,
-            threshold=base,
-            entity_thresholds=by_entity,
-        )
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
-
-
-def print_chunks(
-    model: ModelFiles, converter: NerConverter, device: Device, threads: int, text: str | None, *, as_json: bool
-) -> None:
-    """Tags one text, or what stands in stdin, in this process."""
-    from pipelines.light import LightPipeline
-
-    if text is None:
-        try:
-            text = sys.stdin.buffer.read().decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError("stdin", f"not UTF-8 at byte {error.start}; convert it") from None
-    pipeline = LightPipeline(model, ner_converter=converter, device=device, threads=threads)
-    try:
-        chunks = pipeline.annotate(text)
-    except ValueError as error:
-        raise InputError("the text", str(error)) from None
-    console = Console()
-    if as_json or not console.is_terminal:
-        for chunk in chunks:
-            sys.stdout.write(json.dumps({**chunk, "score": round(chunk["score"], 6)}, ensure_ascii=False) + "\n")
-    else:
-        console.print(chunk_table(chunks))
-
-
 def main() -> None:
     """Runs the command line; a mistake of the user's is one line on stderr, not a traceback."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         app(prog_name="cytotag")
-    except (ConfigError, InputError, ModelError, OutputError, RunStoppedError) as error:
+    except (ConfigError, EvaluationError, InputError, ModelError, OutputError, RunStoppedError) as error:
         fail(str(error))
 
 
 def fail(message: str) -> NoReturn:
     """Ends the program with one line."""
     sys.stderr.write(f"cytotag: {' '.join(message.split())}\n")
-    sys.exit(EXIT_NOTHING_DONE)
+    sys.exit(NOTHING_DONE)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,10 @@ Span = tuple[int, int, str]
 PREDICTION = pa.schema([CHUNK_ROW.field(name) for name in ("document_id", "start", "end", "entity", "text")])
 
 
+class EvaluationError(ValueError):
+    """Gold documents or predictions that cannot be scored; the message names the file and the line."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class GoldDocument:
     """A text and its annotations. The same span annotated twice as the same entity is one annotation."""
@@ -125,25 +129,27 @@ def read_gold(path: Path) -> dict[str, GoldDocument]:
     """Reads gold annotations, a JSON object a line: `document_id`, `text`, `entities` of `start`, `end`, `entity`.
 
     Raises:
-        ValueError: The file has no documents, or a line is not such an object, repeats a document id, or has an entity
-            that is not within its text. The message names the file and the line.
+        EvaluationError: The file has no documents, or a line is not such an object, repeats a document id, or has an
+            entity that is not within its text. The message names the file and the line.
     """
     gold: dict[str, GoldDocument] = {}
     for place, record in _read_json_lines(path):
         document_id, text = _get(record, "document_id", str, place), _get(record, "text", str, place)
         if document_id in gold:
-            raise ValueError(f"{place}: document_id {document_id!r} stands on an earlier line too")
+            raise EvaluationError(f"{place}: document_id {document_id!r} stands on an earlier line too")
         entities = set()
         for entity in _get(record, "entities", list, place):
             if not isinstance(entity, dict):
-                raise ValueError(f"{place}: an entity is not a JSON object: {entity!r}")
+                raise EvaluationError(f"{place}: an entity is not a JSON object: {entity!r}")
             start, end = _get(entity, "start", int, place), _get(entity, "end", int, place)
             if not 0 <= start < end <= len(text):
-                raise ValueError(f"{place}: entity [{start}, {end}) is not within its text of {len(text)} code points")
+                raise EvaluationError(
+                    f"{place}: entity [{start}, {end}) is not within its text of {len(text)} code points"
+                )
             entities.add((start, end, _get(entity, "entity", str, place)))
         gold[document_id] = GoldDocument(text=text, entities=frozenset(entities))
     if not gold:
-        raise ValueError(f"{path}: no documents")
+        raise EvaluationError(f"{path}: no documents")
     return gold
 
 
@@ -154,8 +160,8 @@ def read_predictions(folder: Path) -> pa.Table:
         The chunks of all parts. Schema: `PREDICTION`.
 
     Raises:
-        ValueError: The folder has no parts, or parts of both formats, or a part cannot be read, or lacks a column or a
-            value. The message names the file, and the line of a .jsonl part.
+        EvaluationError: The folder has no parts, or parts of both formats, or a part cannot be read, or lacks a column
+            or a value. The message names the file, and the line of a .jsonl part.
     """
     parts = [
         path
@@ -164,7 +170,7 @@ def read_predictions(folder: Path) -> pa.Table:
     ]
     formats = sorted({path.suffix for path in parts})
     if len(formats) != 1:
-        raise ValueError(f"{folder}: {'both .jsonl and .parquet' if formats else 'no .jsonl or .parquet'} parts")
+        raise EvaluationError(f"{folder}: {'both .jsonl and .parquet' if formats else 'no .jsonl or .parquet'} parts")
     return pa.concat_tables([_READERS[path.suffix](path) for path in parts])
 
 
@@ -172,16 +178,16 @@ def _read_parquet_part(path: Path) -> pa.Table:
     try:
         part = pq.ParquetFile(path).read(PREDICTION.names)
     except (pa.ArrowException, OSError) as error:  # Arrow raises OSError for damaged pages
-        raise ValueError(f"{path}: not a Parquet file that can be read: {str(error).splitlines()[0]}") from error
+        raise EvaluationError(f"{path}: not a Parquet file that can be read: {str(error).splitlines()[0]}") from error
     for name in PREDICTION.names:
         if name not in part.column_names:
-            raise ValueError(f"{path}: no column {name!r}")
+            raise EvaluationError(f"{path}: no column {name!r}")
         if part.column(name).null_count:
-            raise ValueError(f"{path}: column {name!r} has nulls")
+            raise EvaluationError(f"{path}: column {name!r} has nulls")
     try:
         return part.select(PREDICTION.names).cast(PREDICTION)
     except pa.ArrowException as error:
-        raise ValueError(f"{path}: {str(error).splitlines()[0]}") from error
+        raise EvaluationError(f"{path}: {str(error).splitlines()[0]}") from error
 
 
 def _read_json_lines_part(path: Path) -> pa.Table:
@@ -193,7 +199,7 @@ def _read_json_lines_part(path: Path) -> pa.Table:
     try:
         return pa.table(columns, schema=PREDICTION)
     except (pa.ArrowException, UnicodeError) as error:
-        raise ValueError(f"{path}: {str(error).splitlines()[0]}") from error
+        raise EvaluationError(f"{path}: {str(error).splitlines()[0]}") from error
 
 
 _READERS = {".parquet": _read_parquet_part, ".jsonl": _read_json_lines_part}
@@ -209,18 +215,18 @@ def _read_json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             try:
                 record = json.loads(line)
             except ValueError as error:
-                raise ValueError(f"{place}: not JSON: {error}") from error
+                raise EvaluationError(f"{place}: not JSON: {error}") from error
             if not isinstance(record, dict):
-                raise ValueError(f"{place}: not a JSON object")
+                raise EvaluationError(f"{place}: not a JSON object")
             yield place, record
 
 
 def _get(record: dict[str, Any], name: str, kind: type, place: str) -> Any:
     if name not in record:
-        raise ValueError(f"{place}: no {name!r}")
+        raise EvaluationError(f"{place}: no {name!r}")
     value = record[name]
     if type(value) is not kind:  # not isinstance: true and false are ints to it
-        raise ValueError(f"{place}: {name!r} is {value!r:.40}, not {_KINDS[kind]}")
+        raise EvaluationError(f"{place}: {name!r} is {value!r:.40}, not {_KINDS[kind]}")
     return value
 
 

@@ -27,6 +27,10 @@ DOCUMENT = pa.schema(
 BROKEN_FILE = "broken_file"
 """Metadata key of the error row that stands for the rest of a file, where that could not be read."""
 
+WITHDRAWN, SUPERSEDED, DELETED = "withdrawn", "superseded", "deleted"
+"""Metadata key, and its values, of a record that is not to be tagged since a later one takes its place or takes it
+back. Such a record has no text. It is covered and counted, and is not in the dataset."""
+
 SENTENCE = DOCUMENT.append(pa.field("sentences", pa.list_(SPAN), nullable=False))
 
 TOKEN = SENTENCE.append(
@@ -48,7 +52,19 @@ TOKEN = SENTENCE.append(
     )
 )
 
-TAG = SENTENCE.append(
+MODEL_USE = pa.field(
+    "model_use",  # what the model did for the document; null where it was given nothing
+    pa.struct(
+        [
+            pa.field("windows", pa.int32(), nullable=False),
+            pa.field("pieces", pa.int32(), nullable=False),  # word pieces, the special tokens of each window with them
+            pa.field("padding", pa.int32(), nullable=False),  # pieces more that were computed to fill up batches
+            pa.field("seconds", pa.float64(), nullable=False),  # its share of the time of the batches it was in
+        ]
+    ),
+)
+
+TAG = SENTENCE.append(MODEL_USE).append(
     pa.field(
         "tokens",
         pa.list_(
@@ -64,27 +80,41 @@ TAG = SENTENCE.append(
     )
 )
 
-CHUNK = SENTENCE.append(pa.field("token_count", pa.int32(), nullable=False)).append(
-    pa.field(
-        "chunks",
-        pa.list_(
-            pa.struct(
-                [
-                    pa.field("sentence_id", pa.int32(), nullable=False),  # index into `sentences`
-                    pa.field("chunk_id", pa.int32(), nullable=False),  # index into the document's chunks, from 0
-                    *SPAN,
-                    pa.field("text", pa.string(), nullable=False),  # text[start:end] of the document
-                    pa.field("entity", pa.string(), nullable=False),  # for the JNLPBA model: protein, DNA, RNA, ...
-                    pa.field("score", pa.float32(), nullable=False),  # mean score of its words, 0 to 1
-                ]
-            )
-        ),
-        nullable=False,
+CHUNK = (
+    SENTENCE.append(MODEL_USE)
+    .append(pa.field("token_count", pa.int32(), nullable=False))
+    .append(
+        pa.field(
+            "chunks",
+            pa.list_(
+                pa.struct(
+                    [
+                        pa.field("sentence_id", pa.int32(), nullable=False),  # index into `sentences`
+                        pa.field("chunk_id", pa.int32(), nullable=False),  # index into the document's chunks, from 0
+                        *SPAN,
+                        pa.field("text", pa.string(), nullable=False),  # text[start:end] of the document
+                        pa.field("entity", pa.string(), nullable=False),  # for the JNLPBA model: protein, DNA, RNA, ...
+                        pa.field("score", pa.float32(), nullable=False),  # mean score of its words, 0 to 1
+                    ]
+                )
+            ),
+            nullable=False,
+        )
     )
 )
 
 # What is written: one row a chunk, the document's columns beside it.
-CHUNK_ROW = pa.schema([DOCUMENT.field("document_id"), DOCUMENT.field("source"), *CHUNK.field("chunks").type.value_type])
+CHUNK_ROW = pa.schema(
+    [*(DOCUMENT.field(name) for name in ("document_id", "source", "ordinal")), *CHUNK.field("chunks").type.value_type]
+)
+
+# What is written for nested datasets: one row a document.
+DOCUMENT_ROW = pa.schema(
+    [
+        CHUNK.field(name)
+        for name in ("document_id", "source", "ordinal", "text", "metadata", "sentences", "chunks", "error")
+    ]
+)
 
 # A record that could not be tagged, as it stands under `_errors/`.
 ERROR_ROW = pa.schema(

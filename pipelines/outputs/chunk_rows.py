@@ -10,7 +10,7 @@ def chunk_rows(documents: pa.Table) -> pa.Table:
     """CHUNK to CHUNK_ROW: a row a chunk, in order; a document without chunks gives none."""
     lengths, chunks = flatten(documents["chunks"])
     row_of = pa.array(owners(lengths))
-    columns = {name: documents[name].take(row_of) for name in ("document_id", "source")}
+    columns = {name: documents[name].take(row_of) for name in ("document_id", "source", "ordinal")}
     columns |= {field.name: chunks.field(field.name) for field in chunks.type}
     return pa.table([columns[name] for name in CHUNK_ROW.names], schema=CHUNK_ROW)
 

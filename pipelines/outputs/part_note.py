@@ -15,12 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.outputs.output_error import OutputError
-from pipelines.schema import BROKEN_FILE
+from pipelines.schema import BROKEN_FILE, DELETED, SUPERSEDED, WITHDRAWN
 
 PART_PATTERN = f"part-{'[0-9a-f]' * 8}-{'[0-9]' * 6}*"
 """Matches the files of parts, and no `part-*` of other programs, which name theirs differently."""
-
-NUMBERS = ("documents", "sentences", "tokens", "errors", "broken_files")
 
 Range = tuple[int, int]
 """Half-open: the ordinals from the first number up to, but not including, the second."""
@@ -53,7 +51,7 @@ class Coverage:
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """What was tagged. A record set aside counts as a document and as an error."""
+    """What was tagged, and what it took. A record set aside counts as a document and as an error."""
 
     documents: int = 0
     sentences: int = 0
@@ -61,15 +59,23 @@ class Counts:
     chunks: Mapping[str, int] = field(default_factory=dict)  # by entity
     errors: int = 0
     broken_files: int = 0  # files that could not be read to their end; each is also one of the errors
+    superseded: int = 0  # records that a later one takes the place of; these and the deleted are no documents here
+    deleted: int = 0  # records that a later file takes back
+    windows: int = 0  # of the model
+    pieces: int = 0  # word pieces in them
+    padding: int = 0  # pieces computed only to fill up batches
+    model_seconds: float = 0.0
 
     @classmethod
     def total(cls, counts: Iterable["Counts"]) -> Self:
         """The sum of several counts."""
-        counts = list(counts)
+        sums: Counter[str] = Counter()
         chunks: Counter[str] = Counter()
         for one in counts:
-            chunks.update(one.chunks)
-        sums = {name: sum(getattr(one, name) for one in counts) for name in NUMBERS}
+            numbers = dict(vars(one))
+            chunks.update(numbers.pop("chunks"))
+            sums.update(numbers)
+        sums["model_seconds"] = round(sums["model_seconds"], 3)
         return cls(**sums, chunks=dict(sorted(chunks.items())))
 
 
@@ -170,8 +176,12 @@ def _join(pieces: Iterable[Range]) -> tuple[Range, ...]:
     return tuple(ranges)
 
 
-def _counts(documents: pa.Table) -> Counts:
+def _counts(records: pa.Table) -> Counts:
+    withdrawn = pc.map_lookup(records["metadata"], WITHDRAWN, "first")
+    documents = records.filter(withdrawn.is_null())
     chunks = documents["chunks"].combine_chunks().flatten()
+    use = documents["model_use"].combine_chunks()
+    took = {name: pc.sum(pc.struct_field(use, name)).as_py() or 0 for name in ("windows", "pieces", "padding")}
     return Counts(
         documents=documents.num_rows,
         sentences=pc.sum(pc.list_value_length(documents["sentences"])).as_py() or 0,
@@ -179,4 +189,8 @@ def _counts(documents: pa.Table) -> Counts:
         chunks=dict(sorted(Counter(chunks.field("entity").to_pylist()).items())),
         errors=documents.num_rows - documents["error"].null_count,
         broken_files=pc.map_lookup(documents["metadata"], BROKEN_FILE, "first").drop_null().length(),
+        superseded=pc.sum(pc.equal(withdrawn, SUPERSEDED)).as_py() or 0,
+        deleted=pc.sum(pc.equal(withdrawn, DELETED)).as_py() or 0,
+        model_seconds=round(pc.sum(pc.struct_field(use, "seconds")).as_py() or 0.0, 6),
+        **took,
     )

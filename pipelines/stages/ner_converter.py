@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.nested_lists import flatten, nest, owners, positions, structs
-from pipelines.schema import CHUNK, SENTENCE
+from pipelines.schema import CHUNK
 from pipelines.tag_schemes import Policy, TagScheme, TagSpans, find_spans
 
 
@@ -107,7 +107,8 @@ class NerConverter:
         list_type = CHUNK.field("chunks").type
         chunk_lists = nest(counts, structs(list_type.value_type, columns), list_type)
         token_count = pa.array(words.counts, type=pa.int32())
-        return pa.Table.from_arrays([*tagged.select(SENTENCE.names).columns, token_count, chunk_lists], schema=CHUNK)
+        kept = tagged.drop_columns("tokens").columns
+        return pa.Table.from_arrays([*kept, token_count, chunk_lists], schema=CHUNK)
 
     def _find(self, words: "_Words", tagged: pa.Table, scheme: TagScheme) -> TagSpans:
         text = tagged.column("text")

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.evaluation import PREDICTION, Evaluation, GoldDocument, Score, evaluate, read_gold, read_predictions
+from pipelines.evaluation import (
+    PREDICTION,
+    Evaluation,
+    EvaluationError,
+    GoldDocument,
+    Score,
+    evaluate,
+    read_gold,
+    read_predictions,
+)
 from pipelines.schema import CHUNK_ROW
 
 TEXT = "IL-2 gene expression in T cells 𝛼 NF-kappa B"
@@ -26,7 +35,15 @@ def predictions(*spans):
 
 
 def chunk_row(**columns):
-    row = {"document_id": "d1", "source": "a.jsonl", "sentence_id": 0, "chunk_id": 0, "start": 0, "end": 9}
+    row = {
+        "document_id": "d1",
+        "source": "a.jsonl",
+        "ordinal": 0,
+        "sentence_id": 0,
+        "chunk_id": 0,
+        "start": 0,
+        "end": 9,
+    }
     return row | {"text": "IL-2 gene", "entity": "DNA", "score": 0.5} | columns
 
 
@@ -180,7 +197,7 @@ def test_gold_is_read_by_document_id(tmp_path):
 def test_bad_gold_is_refused_in_one_line_that_names_the_place(tmp_path, line, message):
     path = tmp_path / "gold.jsonl"
     path.write_bytes(f"{gold_line(document_id='d0')}\n{line}\n".encode("latin-1"))
-    with pytest.raises(ValueError, match=r"gold\.jsonl, line 2: ") as caught:
+    with pytest.raises(EvaluationError, match=r"gold\.jsonl, line 2: ") as caught:
         read_gold(path)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -189,7 +206,7 @@ def test_bad_gold_is_refused_in_one_line_that_names_the_place(tmp_path, line, me
 def test_gold_without_documents_is_refused(tmp_path):
     path = tmp_path / "gold.jsonl"
     path.write_text("\n", "utf-8")
-    with pytest.raises(ValueError, match=r"gold\.jsonl: no documents"):
+    with pytest.raises(EvaluationError, match=r"gold\.jsonl: no documents"):
         read_gold(path)
 
 
@@ -228,7 +245,7 @@ def test_a_folder_whose_own_name_is_hidden_is_read(tmp_path):
 
 
 def refusal(folder):
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 - each caller checks the message
+    with pytest.raises(EvaluationError) as caught:
         read_predictions(folder)
     assert "\n" not in str(caught.value)
     return str(caught.value)

@@ -293,7 +293,7 @@ def test_the_rest_of_the_document_passes_through():
     assert result.schema.equals(CHUNK, check_metadata=True)
     [passed] = result.drop_columns(["chunks"]).to_pylist()
     del row["tokens"]
-    assert passed == row | {"token_count": 3}
+    assert passed == row | {"token_count": 3, "model_use": None}
 
 
 def test_no_chunk_crosses_a_sentence_or_a_document():

@@ -24,6 +24,7 @@ ROWS = [
     {
         "document_id": "a",
         "source": "β.jsonl",
+        "ordinal": 0,
         "sentence_id": 0,
         "chunk_id": i,
         "start": 3,

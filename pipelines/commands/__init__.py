@@ -1,0 +1,1 @@
+"""The commands of the command line, one file each; `pipelines.__main__` puts them together."""

@@ -1,0 +1,234 @@
+"""`cytotag tag`: documents in, a chunk dataset out; or one text in, its chunks printed."""
+
+import itertools
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from actors.execution_providers import Device
+from actors.model_files import ModelFiles
+from pipelines.commands.exit_codes import FINISHED_WITH_ERRORS, NOTHING_DONE
+from pipelines.config import ConfigError, RunStoppedError, parse_labels, parse_names, parse_thresholds
+from pipelines.corpora.input_files import InputError
+from pipelines.corpora.records import ReaderOptions
+from pipelines.outputs.folder import read_errors
+from pipelines.outputs.formats import OutputFormat
+from pipelines.outputs.part_note import Counts
+from pipelines.stages.ner_converter import NerConverter
+from pipelines.terminal import chunk_table, committed_parts, summary_table
+
+ERRORS_SHOWN = 5
+
+InputFormat = Literal["auto", "text", "jsonl", "parquet", "pubmed"]
+
+
+def tag(
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="INPUT", help="Files, folders and patterns; - reads one text from stdin."),
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Tag this text and print what is found; no Ray, no files.")] = None,
+    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the chunk dataset.")] = None,
+    input_format: Annotated[
+        InputFormat,
+        typer.Option(
+            metavar="FORMAT",
+            help="auto, text, jsonl, parquet or pubmed; auto tells it from each file's name.",
+            rich_help_panel="Input",
+        ),
+    ] = "auto",
+    text_column: Annotated[
+        str, typer.Option(metavar="NAME", help="JSONL field or Parquet column with the text.", rich_help_panel="Input")
+    ] = "text",
+    id_column: Annotated[
+        str, typer.Option(metavar="NAME", help="JSONL field or Parquet column with the id.", rich_help_panel="Input")
+    ] = "document_id",
+    one_document_per_line: Annotated[
+        bool,
+        typer.Option(
+            "--one-document-per-line", help="Each line of a text file is a document.", rich_help_panel="Input"
+        ),
+    ] = False,
+    output_format: Annotated[
+        OutputFormat | None,
+        typer.Option(
+            help="Format of the dataset; parquet if not said. For --text and stdin, jsonl prints JSON lines, as a pipe "
+            "gets them anyway; a terminal gets a table.",
+            show_default=False,
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run that DIR holds.", rich_help_panel="Output")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run that DIR holds.", rich_help_panel="Output")
+    ] = False,
+    white_list: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENTITY,...", help="Keep these entities only, such as protein,DNA.", rich_help_panel="Output"
+        ),
+    ] = None,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCORE",
+            help="Drop chunks that score less: 0.5, or by entity: 0.5,RNA=0.3,DNA=0.6.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Model folder: model.onnx, config.json, tokenizer.json. Without it, the embedded JNLPBA model.",
+            rich_help_panel="Model",
+        ),
+    ] = None,
+    device: Annotated[Device, typer.Option(help="Where the model runs.", rich_help_panel="Model")] = "cpu",
+    actors: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|MIN:MAX", help="How many hold the model; as many as fit if not said.", rich_help_panel="Machine"
+        ),
+    ] = None,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Threads, and so CPUs, of each actor.", rich_help_panel="Machine")
+    ] = 1,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY=VALUE,...",
+            help="Labels of the Ray nodes that may hold the model, such as pool=gpu; any node if not said.",
+            rich_help_panel="Machine",
+        ),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Ray cluster to run on, such as auto; without it, a Ray on this machine for this run.",
+            rich_help_panel="Machine",
+        ),
+    ] = None,
+    wait: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="How long to wait for a cluster that has to grow first; it is asked for the nodes that are missing.",
+            rich_help_panel="Machine",
+        ),
+    ] = 0,
+) -> None:
+    r"""Tag documents and write a dataset with a row a chunk, or tag one text and print it.
+
+    `cytotag tag abstracts.jsonl pubmed/ --output chunks` tags files on a local Ray. The dataset is DIR/\*.parquet;
+    records that could not be tagged are in DIR/\_errors.
+
+    `cytotag tag --text "IL-2 mRNA in Jurkat cells"` prints what is in a text.
+
+    Exit code: 0 all went well (a record set aside is counted, not an error of the run); 1 nothing could be done; 2 the
+    options are wrong; 3 finished, but a file could not be read to its end.
+    """
+    files = ModelFiles.from_pretrained(model)
+    converter = ner_converter(files, white_list, threshold)
+    if text is not None or inputs == ["-"]:
+        if output is not None or (text is not None and inputs):
+            raise ConfigError("--text and - tag one text in this process and print it: leave out --output and INPUT")
+        print_chunks(files, converter, device, threads, text, as_json=output_format == "jsonl")
+        return
+    if not inputs:
+        raise ConfigError("nothing to tag: name an INPUT, or give --text")
+    if output is None:
+        raise ConfigError("--output DIR is missing: where should the dataset go?")
+    if resume and overwrite:
+        raise ConfigError("--resume and --overwrite: choose one")
+    from pipelines.job import TagJob, run  # Ray is slow to import, and one text does not need it
+
+    job = TagJob(
+        inputs=inputs,
+        output=output,
+        model=files,
+        ner_converter=converter,
+        input_format=input_format,
+        reader_options=ReaderOptions(
+            text_column=text_column, id_column=id_column, one_document_per_line=one_document_per_line
+        ),
+        output_format=output_format or "parquet",
+        mode="resume" if resume else "overwrite" if overwrite else "new",
+        device=device,
+        actors=actors,
+        threads=threads,
+        labels=parse_labels(labels) if labels is not None else {},
+        address=address,
+        wait=wait,
+        command=tuple(sys.argv),
+    )
+    console = Console(stderr=True, markup=False, emoji=False)  # paths may have brackets
+    try:
+        summary = run(job, lambda to_read: committed_parts(console, output, job.output_format, to_read))
+    except KeyboardInterrupt:
+        raise RunStoppedError(f"{output}: stopped; what was committed stays, --resume goes on from there") from None
+    console.print(summary_table(summary.counts, seconds=summary.seconds, tagging_seconds=summary.tagging_seconds))
+    if summary.before.documents:
+        console.print(f"{summary.before.documents:,} documents were there before")
+    console.print(f"dataset: {output}", soft_wrap=True)
+    report_errors(console, output, summary.counts)
+
+
+def report_errors(console: Console, output: Path, counts: Counts) -> None:
+    """Shows the first records that were set aside, and ends the program where that is more than a bad record."""
+    if not counts.errors:
+        return
+    for line in itertools.islice(read_errors(output), ERRORS_SHOWN):
+        error = json.loads(line)
+        console.print(f"error: {error['source']}: {error['error']}", soft_wrap=True, markup=False, highlight=False)
+    console.print(f"set aside, each with its reason in {output}/_errors: {counts.errors:,}", soft_wrap=True)
+    if counts.errors == counts.documents:
+        raise typer.Exit(NOTHING_DONE)
+    if counts.broken_files:
+        raise typer.Exit(FINISHED_WITH_ERRORS)
+
+
+def ner_converter(model: ModelFiles, white_list: str | None, threshold: str | None) -> NerConverter:
+    """The converter that the options ask for."""
+    base, by_entity = parse_thresholds(threshold) if threshold is not None else (0.0, {})
+    try:
+        return NerConverter(
+            labels=model.labels,
+            policy=model.tag_policy,
+            white_list=parse_names(white_list) if white_list is not None else None,
+            threshold=base,
+            entity_thresholds=by_entity,
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def print_chunks(
+    model: ModelFiles, converter: NerConverter, device: Device, threads: int, text: str | None, *, as_json: bool
+) -> None:
+    """Tags one text, or what stands in stdin, in this process."""
+    from pipelines.light import LightPipeline
+
+    if text is None:
+        try:
+            text = sys.stdin.buffer.read().decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError("stdin", f"not UTF-8 at byte {error.start}; convert it") from None
+    pipeline = LightPipeline(model, ner_converter=converter, device=device, threads=threads)
+    try:
+        chunks = pipeline.annotate(text)
+    except ValueError as error:
+        raise InputError("the text", str(error)) from None
+    console = Console()
+    if as_json or not console.is_terminal:
+        for chunk in chunks:
+            sys.stdout.write(json.dumps({**chunk, "score": round(chunk["score"], 6)}, ensure_ascii=False) + "\n")
+    else:
+        console.print(chunk_table(chunks))
