@@ -55,7 +55,7 @@ def ray_session(address: str | None) -> Iterator[None]:
             ray.init(address=address, runtime_env=runtime_env, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError) as error:
             raise ConfigError(f"--address {address}: no Ray cluster answers there ({error})") from None
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what stops a run reaches us as an exception as well
     warnings.filterwarnings("ignore", module=r"ray\.data\.")  # such as that a small corpus leaves an actor idle
     try:
         yield
