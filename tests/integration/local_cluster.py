@@ -32,7 +32,8 @@ class LocalCluster:
     """
 
     def __init__(self, nodes, folder, **environment):
-        self.environment = {**os.environ, **ENVIRONMENT, **environment, "RAY_TMPDIR": folder}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # a job asks for `python`
+        self.environment = {**os.environ, **ENVIRONMENT, **environment, "RAY_TMPDIR": folder, "PATH": path}
         self._process = subprocess.Popen(
             [sys.executable, __file__, json.dumps(nodes)],
             stdin=subprocess.PIPE,

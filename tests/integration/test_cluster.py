@@ -36,9 +36,10 @@ def rows_of(folder):
 
 def refusal(done):
     """The one line that a refused run ends with."""
+    said = done.stderr.strip()
     assert done.returncode == 1
-    assert done.stderr.count("\n") == 1, done.stderr
-    return done.stderr.strip()
+    assert "\n" not in said
+    return said
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +124,7 @@ def test_ray_job_submit_runs_the_checkout_and_ends_with_its_exit_code(cluster, d
     ids=["too many threads", "too many actors", "no such label", "no such GPU"],
 )
 def test_a_pool_that_does_not_fit_is_refused_in_one_line(cluster, tmp_path, options, message):
-    assert refusal(tag(cluster, tmp_path / "chunks", *options)).replace("2 + 2 + 0", "2 + 2") == message
+    assert refusal(tag(cluster, tmp_path / "chunks", *options)) == message
 
 
 @pytest.mark.slow
