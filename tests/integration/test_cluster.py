@@ -199,9 +199,9 @@ def test_a_pool_grows_to_its_largest_size_and_every_document_is_there(tmp_path):
     sentence = "IL-2 mRNA in Jurkat cells needs NF-kappa B, and p50 binds the promoter of TNF-alpha. "
     texts = {f"d{number}": (sentence * 100).ljust(64 << 10) for number in range(16)}  # a block each
     corpus.write_text("".join(json.dumps({"document_id": key, "text": text}) + "\n" for key, text in texts.items()))
-    with local_cluster({"num_cpus": 3}) as three:
-        done = tag(three, tmp_path / "chunks", "--actors", "1:2", corpus=corpus)
-        actors = three.model_actors()
+    with local_cluster({"num_cpus": 4}) as four:  # on 3, Ray Data keeps too many for its other operators
+        done = tag(four, tmp_path / "chunks", "--actors", "1:2", corpus=corpus)
+        actors = four.model_actors()
 
     assert done.returncode == 0, done.stderr
     assert len(actors) == 2
