@@ -14,7 +14,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.outputs.formats import OUTPUT_FORMATS
+from pipelines.outputs.manifest import NAME as MANIFEST
+from pipelines.outputs.manifest import Manifest
 from pipelines.schema import CHUNK_ROW
+from pipelines.storage import Location, arrow
 
 Span = tuple[int, int, str]
 """start, end (half-open code points of the document's text), entity"""
@@ -153,8 +157,10 @@ def read_gold(path: Path) -> dict[str, GoldDocument]:
     return gold
 
 
-def read_predictions(folder: Path) -> pa.Table:
-    """Reads the .parquet or .jsonl parts of an output folder; names that begin with "_" or "." are passed over.
+def read_predictions(folder: Location) -> pa.Table:
+    """Reads the committed parts of an output folder, or, in a folder of somebody else's, all .parquet or .jsonl files.
+
+    Names that begin with "_" or "." are passed over.
 
     Returns:
         The chunks of all parts. Schema: `PREDICTION`.
@@ -162,21 +168,35 @@ def read_predictions(folder: Path) -> pa.Table:
     Raises:
         EvaluationError: The folder has no parts, or parts of both formats, or a part cannot be read, or lacks a column
             or a value. The message names the file, and the line of a .jsonl part.
+        OutputError: The folder holds a run whose manifest is damaged.
     """
-    parts = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix in _READERS and not any(name.startswith(("_", ".")) for name in path.relative_to(folder).parts)
-    ]
+    try:
+        parts = _parts(folder)
+    except OSError as error:
+        raise EvaluationError(f"{folder}: cannot be read ({error.strerror}); check it and its permissions") from error
     formats = sorted({path.suffix for path in parts})
     if len(formats) != 1:
         raise EvaluationError(f"{folder}: {'both .jsonl and .parquet' if formats else 'no .jsonl or .parquet'} parts")
     return pa.concat_tables([_READERS[path.suffix](path) for path in parts])
 
 
-def _read_parquet_part(path: Path) -> pa.Table:
+def _parts(folder: Location) -> list[Location]:
+    if (folder / MANIFEST).exists():
+        committed: list[Location] = OUTPUT_FORMATS[Manifest.read(folder).settings["output_format"]].part_files(folder)
+        return committed
+    files: list[Location] = sorted(folder.rglob("*"))
+    inside = len(str(folder))
+    return [
+        path
+        for path in files
+        if path.suffix in _READERS and not any(name[:1] in ("_", ".") for name in str(path)[inside:].split("/") if name)
+    ]
+
+
+def _read_parquet_part(path: Location) -> pa.Table:
     try:
-        part = pq.ParquetFile(path).read(PREDICTION.names)
+        filesystem, name = arrow(path)
+        part = pq.ParquetFile(name, filesystem=filesystem).read(PREDICTION.names)
     except (pa.ArrowException, OSError) as error:  # Arrow raises OSError for damaged pages
         raise EvaluationError(f"{path}: not a Parquet file that can be read: {str(error).splitlines()[0]}") from error
     for name in PREDICTION.names:
@@ -190,7 +210,7 @@ def _read_parquet_part(path: Path) -> pa.Table:
         raise EvaluationError(f"{path}: {str(error).splitlines()[0]}") from error
 
 
-def _read_json_lines_part(path: Path) -> pa.Table:
+def _read_json_lines_part(path: Location) -> pa.Table:
     kinds = [int if pa.types.is_integer(child.type) else str for child in PREDICTION]
     columns: list[list[Any]] = [[] for _ in kinds]
     for place, record in _read_json_lines(path):
@@ -205,7 +225,7 @@ def _read_json_lines_part(path: Path) -> pa.Table:
 _READERS = {".parquet": _read_parquet_part, ".jsonl": _read_json_lines_part}
 
 
-def _read_json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _read_json_lines(path: Location) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each record, and where it stands; blank lines are passed over."""
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):

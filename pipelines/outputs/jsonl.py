@@ -5,7 +5,6 @@ part; both go when a run resumes.
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,12 +12,13 @@ import pyarrow as pa
 from pipelines.outputs.atomic_file import commit_text
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import PART_PATTERN, PartNote
+from pipelines.storage import Location
 
 SUFFIX = ".jsonl"
 NOTES = "_notes"
 
 
-def write_part(folder: Path, name: str, rows: pa.Table, note: PartNote) -> None:
+def write_part(folder: Location, name: str, rows: pa.Table, note: PartNote) -> None:
     """Commits `rows` (CHUNK_ROW) as the part `name` of `folder`."""
     (folder / NOTES).mkdir(exist_ok=True)
     commit_text(folder / f"{name}{SUFFIX}", to_lines(rows))
@@ -34,22 +34,19 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
     return {name: round(value, 6) if isinstance(value, float) else value for name, value in row.items()}
 
 
-def part_files(folder: Path) -> list[Path]:
+def part_files(folder: Location) -> list[Location]:
     """The committed parts."""
-    return [_part(folder, note) for note in note_files(folder)]
+    return [folder / f"{note.stem}{SUFFIX}" for note in note_files(folder)]
 
 
-def note_files(folder: Path) -> list[Path]:
+def note_files(folder: Location) -> list[Location]:
     """A file for each committed part, named as the part, that `read_note` reads."""
-    notes = sorted((folder / NOTES).glob(f"{PART_PATTERN}.json"))
-    return [note for note in notes if _part(folder, note).exists()]
+    parts = {path.stem for path in folder.glob(f"{PART_PATTERN}{SUFFIX}")}
+    notes: list[Location] = sorted((folder / NOTES).glob(f"{PART_PATTERN}.json"))
+    return [note for note in notes if note.stem in parts]
 
 
-def _part(folder: Path, note: Path) -> Path:
-    return folder / f"{note.stem}{SUFFIX}"
-
-
-def read_note(path: Path) -> PartNote:
+def read_note(path: Location) -> PartNote:
     """The note of one part.
 
     Raises:

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.outputs.metrics import DESCRIPTIONS
+
 DASHBOARD = json.loads(
     (Path(__file__).parents[2] / "docs" / "deploy" / "grafana-cytotag.json").read_text(encoding="utf-8")
 )
-COUNTERS = (
-    "documents", "sentences", "tokens", "chunks", "errors", "windows", "pieces", "padding", "model_seconds",
-)  # fmt: skip
-SERIES = {f"ray_cytotag_{counter}_total" for counter in COUNTERS}
+SERIES = {f"ray_cytotag_{counter}_total" for counter in (*DESCRIPTIONS, "chunks")}
 """Ray puts `ray_` before the name of a ray.util.metrics.Counter and, as Prometheus wants it, `_total` after."""
 
 panels = pytest.mark.parametrize("panel", DASHBOARD["panels"], ids=[panel["title"] for panel in DASHBOARD["panels"]])
