@@ -42,7 +42,9 @@ class LocalCluster:
             text=True,
             env=self.environment,
         )
-        addresses = json.loads(self._process.stdout.readline())
+        if not (said := self._process.stdout.readline()):
+            raise ChildProcessError("the cluster did not start")
+        addresses = json.loads(said)
         self.address, self.dashboard = addresses["address"], f"http://{addresses['dashboard']}"
 
     def _ask(self, request):
@@ -67,11 +69,16 @@ class LocalCluster:
 def local_cluster(*nodes, **environment):
     """A cluster for one `with`."""
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # a path of pytest's is too long for a socket
-    cluster = LocalCluster(nodes, folder, **environment)
     try:
-        yield cluster
+        try:
+            cluster = LocalCluster(nodes, folder, **environment)
+        except ChildProcessError:  # Ray gives a node 30 seconds, which are few on a busy machine
+            cluster = LocalCluster(nodes, folder, **environment)
+        try:
+            yield cluster
+        finally:
+            cluster.stop()
     finally:
-        cluster.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
