@@ -12,7 +12,7 @@ from rich.console import Console
 from actors.execution_providers import Device
 from actors.model_files import ModelFiles
 from pipelines.commands.exit_codes import FINISHED_WITH_ERRORS, NOTHING_DONE
-from pipelines.config import ConfigError, RunStoppedError, parse_names, parse_thresholds
+from pipelines.config import ConfigError, RunStoppedError, parse_labels, parse_names, parse_thresholds
 from pipelines.corpora.input_files import InputError
 from pipelines.corpora.records import ReaderOptions
 from pipelines.outputs.folder import read_errors
@@ -109,6 +109,14 @@ def tag(
     threads: Annotated[
         int, typer.Option(min=1, help="Threads, and so CPUs, of each actor.", rich_help_panel="Machine")
     ] = 1,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY=VALUE,...",
+            help="Labels of the Ray nodes that may hold the model, such as pool=gpu; any node if not said.",
+            rich_help_panel="Machine",
+        ),
+    ] = None,
     address: Annotated[
         str | None,
         typer.Option(
@@ -116,6 +124,15 @@ def tag(
             rich_help_panel="Machine",
         ),
     ] = None,
+    wait: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="How long to wait for a cluster that has to grow first; it is asked for the nodes that are missing.",
+            rich_help_panel="Machine",
+        ),
+    ] = 0,
 ) -> None:
     r"""Tag documents and write a dataset with a row a chunk, or tag one text and print it.
 
@@ -157,7 +174,9 @@ def tag(
         device=device,
         actors=actors,
         threads=threads,
+        labels=parse_labels(labels) if labels is not None else {},
         address=address,
+        wait=wait,
         command=tuple(sys.argv),
     )
     console = Console(stderr=True, markup=False, emoji=False)  # paths may have brackets
