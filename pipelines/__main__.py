@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal, NoReturn, get_args
 
 import typer
 from rich.console import Console
@@ -49,7 +49,10 @@ def options(
     """Tag proteins, DNA, RNA, cell lines and cell types in biomedical text."""
 
 
-InputFormat = Literal["auto", "text", "jsonl", "parquet", "pubmed"]
+InputFormat = Literal[
+    "auto", "text", "jsonl", "parquet", "jats", "xml", "bioc-json", "pubtator", "conll", "csv", "tsv", "pubmed",
+    "bioc-xml", "brat",
+]  # fmt: skip
 
 
 @app.command(no_args_is_help=True)
@@ -64,15 +67,19 @@ def tag(
         InputFormat,
         typer.Option(
             metavar="FORMAT",
-            help="auto, text, jsonl, parquet or pubmed; auto tells it from each file's name.",
+            help=f"{', '.join(get_args(InputFormat))}; auto tells it from each file's name, or the start of XML.",
             rich_help_panel="Input",
         ),
     ] = "auto",
     text_column: Annotated[
-        str, typer.Option(metavar="NAME", help="JSONL field or Parquet column with the text.", rich_help_panel="Input")
+        str,
+        typer.Option(
+            metavar="NAME", help="Field or column with the text: JSONL, Parquet, CSV.", rich_help_panel="Input"
+        ),
     ] = "text",
     id_column: Annotated[
-        str, typer.Option(metavar="NAME", help="JSONL field or Parquet column with the id.", rich_help_panel="Input")
+        str,
+        typer.Option(metavar="NAME", help="Field or column with the id: JSONL, Parquet, CSV.", rich_help_panel="Input"),
     ] = "document_id",
     one_document_per_line: Annotated[
         bool,

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,35 @@ EXTENSIONS = {
     ".ndjson": "jsonl",
     ".ndjson.gz": "jsonl",
     ".parquet": "parquet",
-    ".xml": "pubmed",
-    ".xml.gz": "pubmed",
+    ".nxml": "jats",
+    ".nxml.gz": "jats",
+    ".xml": "xml",
+    ".xml.gz": "xml",
+    ".json": "bioc-json",
+    ".json.gz": "bioc-json",
+    ".pubtator": "pubtator",
+    ".pubtator.gz": "pubtator",
+    ".conll": "conll",
+    ".conll.gz": "conll",
+    ".iob": "conll",
+    ".iob.gz": "conll",
+    ".iob2": "conll",
+    ".iob2.gz": "conll",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".tsv": "tsv",
+    ".tsv.gz": "tsv",
 }
 """What `auto` makes of the end of a file's name; upper and lower case are the same."""
 
+NAMED_LIKE = {"pubmed": "xml", "jats": "xml", "bioc-xml": "xml", "brat": "text"}
+"""Formats whose files are named as those of another are, too."""
+
 AUTO = "auto"
-FORMATS = tuple(dict.fromkeys(EXTENSIONS.values()))
+FORMATS = tuple(dict.fromkeys((*EXTENSIONS.values(), *NAMED_LIKE)))
+
+_NLM_NAME = re.compile(r"(?:pubmed|medline)\d+n\d+\.xml(?:\.gz)?", re.IGNORECASE)
+"""NLM's names for the files of the baseline and the daily updates."""
 
 
 class InputError(ValueError):
@@ -85,8 +108,17 @@ def find_input_files(inputs: Sequence[str], input_format: str = AUTO) -> list[In
 
 
 def format_of(path: str) -> str | None:
-    """The format that the end of the file's name tells, or None."""
+    """The format that the file's name tells, or None. For most XML it is "xml": the reader looks into the file."""
+    if _NLM_NAME.fullmatch(path.rsplit("/", 1)[-1]):
+        return "pubmed"
     return next((name for end, name in EXTENSIONS.items() if path.lower().endswith(end)), None)
+
+
+def _is_wanted(known: str, input_format: str) -> bool:
+    """Whether a file whose name tells the format `known` is one to read where `input_format` is asked for."""
+    return (
+        input_format in (AUTO, known) or NAMED_LIKE.get(input_format) == known or NAMED_LIKE.get(known) == input_format
+    )
 
 
 def _named_paths(name: str, input_format: str) -> Iterator[str]:
@@ -97,7 +129,7 @@ def _named_paths(name: str, input_format: str) -> Iterator[str]:
     if path.is_dir():
         found = sorted(_files_in(name, input_format))
         if not found:
-            ends = (end for end, known in EXTENSIONS.items() if input_format in (AUTO, known))
+            ends = (end for end, known in EXTENSIONS.items() if _is_wanted(known, input_format))
             raise InputError(name, f"the folder holds no file to read; looked for names that end in {', '.join(ends)}")
         yield from found
     elif path.exists():
@@ -130,7 +162,7 @@ def _files_in(folder: str, input_format: str) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
         for name in names:
             known = format_of(name)
-            if known and input_format in (AUTO, known) and not name.startswith((".", "_")):
+            if known and _is_wanted(known, input_format) and not name.startswith((".", "_")):
                 yield str(Path(parent, name))
 
 
