@@ -72,14 +72,10 @@ def tag(
         ),
     ] = "auto",
     text_column: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", help="Field or column with the text: JSONL, Parquet, CSV.", rich_help_panel="Input"
-        ),
+        str, typer.Option(metavar="NAME", help="Field or column with the text.", rich_help_panel="Input")
     ] = "text",
     id_column: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="Field or column with the id: JSONL, Parquet, CSV.", rich_help_panel="Input"),
+        str, typer.Option(metavar="NAME", help="Field or column with the id.", rich_help_panel="Input")
     ] = "document_id",
     one_document_per_line: Annotated[
         bool,

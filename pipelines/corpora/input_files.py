@@ -116,9 +116,7 @@ def format_of(path: str) -> str | None:
 
 def _is_wanted(known: str, input_format: str) -> bool:
     """Whether a file whose name tells the format `known` is one to read where `input_format` is asked for."""
-    return (
-        input_format in (AUTO, known) or NAMED_LIKE.get(input_format) == known or NAMED_LIKE.get(known) == input_format
-    )
+    return input_format in (AUTO, known, NAMED_LIKE.get(known)) or NAMED_LIKE.get(input_format) == known
 
 
 def _named_paths(name: str, input_format: str) -> Iterator[str]:

@@ -93,7 +93,5 @@ def _annotation(line: Line) -> list[Annotation]:
     if not any(numbers):
         return []
     if not all(numbers) or len(columns) < 5:
-        raise ValueError(
-            f"line {line.number} is not an annotation; write id, start, end, text, entity with tabs between"
-        )
+        raise ValueError(f"line {line.number} is not an annotation; write id, start, end, text, entity between tabs")
     return [Annotation([(int(columns[1]), int(columns[2]))], columns[4], columns[3])]
