@@ -52,9 +52,10 @@ class ArticlePassages:
         for abstract in article.iterfind("front/article-meta/abstract"):
             kind = abstract.get("abstract-type", "abstract")
             self._section(abstract, "", kind, with_title=False)
-        for path in ("body", "back/app", "back/app-group", "floats-group"):
+        for path in ("body", "back/*", "floats-group"):
             for part in article.iterfind(path):
-                self._block(part, "")
+                if path != "back/*" or part.tag in ("app", "app-group"):
+                    self._block(part, "")
 
     def _block(self, element: etree._Element, label: str, *, with_title: bool = True) -> None:
         """Adds the lines of anything that is not part of a line."""

@@ -49,12 +49,14 @@ def root_tag(path: str) -> str:
     read = 0
     with open_bytes(path) as file:
         try:
-            while (data := file.read1(_CHUNK_BYTES)) and read < _PROLOG_BYTES:
+            while read < _PROLOG_BYTES:
+                if not (data := file.read1(_CHUNK_BYTES)):
+                    parser.close()  # raises, for it has seen no element
+                    break
                 read += len(data)
                 parser.feed(data)
                 for _, element in parser.read_events():
                     return str(element.tag)
-            parser.close()
         except etree.XMLSyntaxError as error:
             message = syntax_message(error)
             raise InputError(path, f"not XML, or broken at its start ({message}); check what the file is") from error
