@@ -15,9 +15,7 @@ from pipelines.corpora.records import ReaderOptions, Record
 UNICODE = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 PASSAGE = {"offset": 0, "text": "IL-2", "infons": {"type": "title"}}
 DOCUMENT = {"id": "7", "infons": {"year": 1999}, "passages": [PASSAGE]}
-RECORD = Record(
-    "7", "IL-2", {"year": "1999", "passage_infons": '[{"type": "title"}]', "section_labels": '["title"]'}
-)
+RECORD = Record("7", "IL-2", {"year": "1999", "passage_infons": '[{"type": "title"}]', "section_labels": '["title"]'})
 
 
 def read(tmp_path, data, name="a.json"):
@@ -204,8 +202,14 @@ def test_what_another_writer_wrote_is_read_with_its_offsets(tmp_path, documents,
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(value=st.recursive(st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3) | st.just(DOCUMENT),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["id", "passages", "documents", "text", "annotations", "infons"]), inner)))
+@given(
+    value=st.recursive(
+        st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3) | st.just(DOCUMENT),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["id", "passages", "documents", "text", "annotations", "infons"]), inner)
+        ),
+    )
+)
 def test_no_json_ends_the_job(tmp_path, value):
     assert all(record.text is None or record.error is None for record in read(tmp_path, value))

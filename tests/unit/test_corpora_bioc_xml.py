@@ -124,9 +124,8 @@ def test_an_entity_whose_text_stands_elsewhere_is_kept_apart(tmp_path):
 
 
 def test_a_discontinuous_entity_keeps_its_fragments(tmp_path):
-    inside = (
-        '<annotation><location offset="8" length="5"/><location offset="0" length="1"/><text>T cells</text></annotation>'
-    )
+    locations = '<location offset="8" length="5"/><location offset="0" length="1"/>'
+    inside = f"<annotation>{locations}<text>T cells</text></annotation>"
     [record] = read(tmp_path, collection(passage(0, "T and B cells", inside)))
     assert metadata(record, "entities") == [{"start": 0, "end": 13, "entity": "", "fragments": [[0, 1], [8, 13]]}]
 
@@ -138,7 +137,10 @@ def test_a_discontinuous_entity_keeps_its_fragments(tmp_path):
         (passage(0, "a", annotation("", 1, "a")), "document 1: an annotation or passage has the offset '', which"),
         (passage(0, "a", annotation(0, "1.5", "a")), "document 1: an annotation or passage has the length '1.5'"),
         (passage("9" * 5000, "a"), "document 1: an annotation or passage has the offset '99999999999999999999', which"),
-        (passage(0, "a", "<annotation><location/></annotation>"), "document 1: an annotation or passage has the offset"),
+        (
+            passage(0, "a", "<annotation><location/></annotation>"),
+            "document 1: an annotation or passage has the offset",
+        ),
     ],
 )
 def test_a_bad_document_is_an_error_and_the_next_one_is_read(tmp_path, bad, error):

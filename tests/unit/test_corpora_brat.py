@@ -38,7 +38,9 @@ def test_entities_are_read(tmp_path, line, entity):
     assert record == Record("a.v1", TEXT, {"entities": json.dumps([entity])})
 
 
-@pytest.mark.parametrize("line", ["T1\tprotein 0 4\tIL-4", "T1\tprotein 0 99\tIL-2", "T1\tp 4 0\tx", "T1\tp 0 4;9 99\tx"])
+@pytest.mark.parametrize(
+    "line", ["T1\tprotein 0 4\tIL-4", "T1\tprotein 0 99\tIL-2", "T1\tp 4 0\tx", "T1\tp 0 4;9 99\tx"]
+)
 def test_an_entity_whose_text_stands_elsewhere_is_kept_apart(tmp_path, line):
     record = read(tmp_path, TEXT, line)
     assert record.text == TEXT

@@ -207,7 +207,9 @@ def test_through_the_source(corpus_rows):
 
 
 WORDS = st.text("abα😀", min_size=1, max_size=5)
-INLINE = st.recursive(WORDS, lambda inner: st.lists(inner, max_size=3).map(lambda parts: f"<bold>{''.join(parts)}</bold>"))
+INLINE = st.recursive(
+    WORDS, lambda inner: st.lists(inner, max_size=3).map(lambda parts: f"<bold>{''.join(parts)}</bold>")
+)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -24,7 +24,10 @@ BIOC = b"<collection><document><id>1</id><passage><offset>0</offset><text>B</tex
         (b"<pmc-articleset>" + JATS + b"</pmc-articleset>", "J"),
         (b"<articles>" + JATS + b"</articles>", "J"),
         (BIOC, "B"),
-        (b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- <article> -->\n<!DOCTYPE collection SYSTEM 'BioC.dtd'>\n" + BIOC, "B"),
+        (
+            b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- <article> -->\n<!DOCTYPE collection SYSTEM 'BioC.dtd'>\n" + BIOC,
+            "B",
+        ),
         (("<?xml version='1.0' encoding='utf-16'?>" + BIOC.decode()).encode("utf-16"), "B"),
         (b"<!-- " + b"x" * 100_000 + b" -->" + JATS, "J"),
     ],
@@ -38,7 +41,10 @@ def test_the_outermost_element_tells_the_kind(corpus_rows, name, data, text):
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"<html/>", "XML of an unknown kind: it is a <html>; read are <PubmedArticleSet>, <PubmedBookArticleSet>, <art"),
+        (
+            b"<html/>",
+            "XML of an unknown kind: it is a <html>; read are <PubmedArticleSet>, <PubmedBookArticleSet>, <art",
+        ),
         (b"<article xmlns='urn:x'/>", "XML of an unknown kind: it is a <{urn:x}article>; read are"),
         (b"", "not XML, or broken at its start (no element found); check what the file is"),
         (b"<!-- only -->", "not XML, or broken at its start ("),
