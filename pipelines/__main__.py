@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn, get_args
+from typing import Annotated, NoReturn, get_args
 
 import typer
 from rich.console import Console
@@ -13,7 +13,7 @@ from rich.console import Console
 from actors.execution_providers import Device
 from actors.model_files import ModelError, ModelFiles
 from pipelines.config import ConfigError, RunStoppedError, parse_names, parse_thresholds
-from pipelines.corpora.input_files import InputError
+from pipelines.corpora.input_files import InputError, InputFormat
 from pipelines.corpora.records import ReaderOptions
 from pipelines.outputs.folder import read_errors
 from pipelines.outputs.formats import OutputFormat
@@ -47,12 +47,6 @@ def options(
     version: Annotated[bool, typer.Option("--version", callback=print_version, is_eager=True, help="Version.")] = False,
 ) -> None:
     """Tag proteins, DNA, RNA, cell lines and cell types in biomedical text."""
-
-
-InputFormat = Literal[
-    "auto", "text", "jsonl", "parquet", "jats", "xml", "bioc-json", "pubtator", "conll", "csv", "tsv", "pubmed",
-    "bioc-xml", "brat",
-]  # fmt: skip
 
 
 @app.command(no_args_is_help=True)

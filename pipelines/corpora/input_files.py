@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 EXTENSIONS = {
     ".txt": "text",
@@ -37,6 +38,12 @@ EXTENSIONS = {
 
 NAMED_LIKE = {"pubmed": "xml", "jats": "xml", "bioc-xml": "xml", "brat": "text"}
 """Formats whose files are named as those of another are, too."""
+
+InputFormat = Literal[
+    "auto", "text", "jsonl", "parquet", "pubmed", "jats", "bioc-xml", "xml", "bioc-json", "pubtator", "brat", "conll",
+    "csv", "tsv",
+]  # fmt: skip
+"""What a user may say: `AUTO`, or one of `FORMATS`."""
 
 AUTO = "auto"
 FORMATS = tuple(dict.fromkeys((*EXTENSIONS.values(), *NAMED_LIKE)))

@@ -102,7 +102,6 @@ BOMBS = {
     "jats": (b"<pmc-articleset>", b"<x/>" * 4096),
     "bioc-xml": (b"<collection><document>", b"<passage><text>a</text></passage>" * 512),
     "bioc-json": (b'{"documents":[[', b"[]," * 5000),
-    "csv": (b'text\n"', b"aaaaaaa\n" * 2000),
 }
 
 

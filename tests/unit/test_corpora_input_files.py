@@ -5,10 +5,9 @@ from typing import get_args
 
 import pytest
 
-from pipelines.__main__ import InputFormat
 from pipelines.corpora.byte_stream import open_bytes
 from pipelines.corpora.formats import READERS
-from pipelines.corpora.input_files import AUTO, FORMATS, InputError, find_input_files, format_of
+from pipelines.corpora.input_files import AUTO, FORMATS, InputError, InputFormat, find_input_files, format_of
 
 
 @pytest.fixture
