@@ -4,7 +4,7 @@ import itertools
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 from rich.console import Console
@@ -13,7 +13,7 @@ from actors.execution_providers import Device
 from actors.model_files import ModelFiles
 from pipelines.commands.exit_codes import FINISHED_WITH_ERRORS, NOTHING_DONE
 from pipelines.config import ConfigError, RunStoppedError, parse_labels, parse_names, parse_thresholds
-from pipelines.corpora.input_files import InputError
+from pipelines.corpora.input_files import InputError, InputFormat
 from pipelines.corpora.records import ReaderOptions
 from pipelines.outputs.folder import read_errors
 from pipelines.outputs.formats import OutputFormat
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 ERRORS_SHOWN = 5
 HASHING_WORTH_A_LINE = 1.0
 """Seconds."""
-
-InputFormat = Literal["auto", "text", "jsonl", "parquet", "pubmed"]
 
 
 def tag(
@@ -46,15 +44,15 @@ def tag(
         InputFormat,
         typer.Option(
             metavar="FORMAT",
-            help="auto, text, jsonl, parquet or pubmed; auto tells it from each file's name.",
+            help=f"{', '.join(get_args(InputFormat))}; auto tells it from each file's name, or the start of XML.",
             rich_help_panel="Input",
         ),
     ] = "auto",
     text_column: Annotated[
-        str, typer.Option(metavar="NAME", help="JSONL field or Parquet column with the text.", rich_help_panel="Input")
+        str, typer.Option(metavar="NAME", help="Field or column with the text.", rich_help_panel="Input")
     ] = "text",
     id_column: Annotated[
-        str, typer.Option(metavar="NAME", help="JSONL field or Parquet column with the id.", rich_help_panel="Input")
+        str, typer.Option(metavar="NAME", help="Field or column with the id.", rich_help_panel="Input")
     ] = "document_id",
     one_document_per_line: Annotated[
         bool,

@@ -11,6 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from actors.model_files import ModelFiles
+from pipelines.corpora.input_files import find_input_files
+from pipelines.corpora.records import RECORD, ReaderOptions
 from pipelines.schema import DOCUMENT_ROW, SENTENCE
 
 CORPUS = ["the IL-2 gene is expressed in activated T cells", "NF-kappa B binds the promoter in Jurkat cells"] * 20
@@ -47,6 +49,26 @@ def place(request):
     folder = request.getfixturevalue("tmp_path" if request.param == "disk" else "bucket") / "a"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def corpus_rows(tmp_path):
+    """`read(name, data, input_format)`: the rows of one file, found and read as `cytotag tag` does."""
+
+    def read(name, data, input_format="auto", options=None):
+        from pipelines.corpora.source import CorpusSource  # slow to import: Ray
+
+        path = tmp_path / name
+        path.write_bytes(data)
+        files = find_input_files([str(path)], input_format)
+        source = CorpusSource(files, options or ReaderOptions(), block_bytes=1 << 18, covered={})
+        tables = [table for task in source.get_read_tasks(1) for table in task()]
+        assert all(table.schema.equals(RECORD) for table in tables)
+        rows = [row | {"metadata": dict(row["metadata"])} for table in tables for row in table.to_pylist()]
+        assert [row["last"] for row in rows] == [False] * (len(rows) - 1) + [True] * bool(rows)
+        return rows
+
+    return read
 
 
 @pytest.fixture(scope="session")
