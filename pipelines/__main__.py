@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from actors.model_files import ModelError
+from pipelines.commands.convert import convert
 from pipelines.commands.evaluate import evaluate
 from pipelines.commands.exit_codes import NOTHING_DONE
 from pipelines.commands.show import show
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (tag, show, evaluate):
+for command in (tag, show, evaluate, convert):
     app.command(no_args_is_help=True)(command)
 
 

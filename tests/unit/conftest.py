@@ -11,7 +11,9 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from actors.model_files import ModelFiles
-from pipelines.schema import SENTENCE
+from pipelines.corpora.input_files import find_input_files
+from pipelines.corpora.records import RECORD, ReaderOptions
+from pipelines.schema import DOCUMENT_ROW, SENTENCE
 
 CORPUS = ["the IL-2 gene is expressed in activated T cells", "NF-kappa B binds the promoter in Jurkat cells"] * 20
 LABELS = ("O", "B-protein", "I-protein")
@@ -47,6 +49,26 @@ def place(request):
     folder = request.getfixturevalue("tmp_path" if request.param == "disk" else "bucket") / "a"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def corpus_rows(tmp_path):
+    """`read(name, data, input_format)`: the rows of one file, found and read as `cytotag tag` does."""
+
+    def read(name, data, input_format="auto", options=None):
+        from pipelines.corpora.source import CorpusSource  # slow to import: Ray
+
+        path = tmp_path / name
+        path.write_bytes(data)
+        files = find_input_files([str(path)], input_format)
+        source = CorpusSource(files, options or ReaderOptions(), block_bytes=1 << 18, covered={})
+        tables = [table for task in source.get_read_tasks(1) for table in task()]
+        assert all(table.schema.equals(RECORD) for table in tables)
+        rows = [row | {"metadata": dict(row["metadata"])} for table in tables for row in table.to_pylist()]
+        assert [row["last"] for row in rows] == [False] * (len(rows) - 1) + [True] * bool(rows)
+        return rows
+
+    return read
 
 
 @pytest.fixture(scope="session")
@@ -205,5 +227,47 @@ def model_folder(tmp_path):
         save_bert(folder)
         make_graph(Path(folder) / "model.onnx", **graph)
         return folder
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def document_rows():
+    """`build([{"text": ..., "spans": [(start, end, entity), ...], ...}, ...])`: a DOCUMENT_ROW table.
+
+    A document may also have `document_id`, `metadata`, `error`, `scores` and `sentences`; of the sentences it is one
+    otherwise.
+    """
+
+    def build(documents):
+        rows = []
+        for ordinal, document in enumerate(documents):
+            text, spans = document["text"], document.get("spans", [])
+            sentences = document.get("sentences", [(0, len(text))] if text else [])
+            chunks = [
+                {
+                    "sentence_id": next(i for i, (first, last) in enumerate(sentences) if first <= start < last),
+                    "chunk_id": number,
+                    "start": start,
+                    "end": end,
+                    "text": text[start:end],
+                    "entity": entity,
+                    "score": document.get("scores", [0.5] * len(spans))[number],
+                }
+                for number, (start, end, entity) in enumerate(spans)
+            ]
+            rows.append(
+                {
+                    "document_id": document.get("document_id", f"d{ordinal}"),
+                    "source": "corpus.jsonl",
+                    "ordinal": ordinal,
+                    "text": text,
+                    "metadata": list(document.get("metadata", {}).items()),
+                    "sentences": [{"start": start, "end": end} for start, end in sentences],
+                    "chunks": chunks,
+                    "error": document.get("error"),
+                }
+            )
+        return pa.Table.from_pylist(rows, schema=DOCUMENT_ROW)
 
     return build
