@@ -20,6 +20,8 @@ ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
 }
 OBJECT_STORE_BYTES = 100 << 20
+TRIES = 3
+"""To start a cluster. Ray gives each node 30 seconds, whatever one asks for: few on a busy machine."""
 
 
 class LocalCluster:
@@ -43,6 +45,7 @@ class LocalCluster:
             env=self.environment,
         )
         if not (said := self._process.stdout.readline()):
+            self._process.communicate()
             raise ChildProcessError("the cluster did not start")
         addresses = json.loads(said)
         self.address, self.dashboard = addresses["address"], f"http://{addresses['dashboard']}"
@@ -70,10 +73,13 @@ def local_cluster(*nodes, **environment):
     """A cluster for one `with`."""
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # a path of pytest's is too long for a socket
     try:
-        try:
-            cluster = LocalCluster(nodes, folder, **environment)
-        except ChildProcessError:  # Ray gives a node 30 seconds, which are few on a busy machine
-            cluster = LocalCluster(nodes, folder, **environment)
+        for tries_left in reversed(range(TRIES)):
+            try:
+                cluster = LocalCluster(nodes, folder, **environment)
+                break
+            except ChildProcessError:
+                if not tries_left:
+                    raise
         try:
             yield cluster
         finally:
