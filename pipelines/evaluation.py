@@ -14,7 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.schema import CHUNK_ROW
+from pipelines.outputs.chunk_rows import chunk_rows
+from pipelines.schema import CHUNK_ROW, DOCUMENT_ROW
 
 Span = tuple[int, int, str]
 """start, end (half-open code points of the document's text), entity"""
@@ -176,8 +177,11 @@ def read_predictions(folder: Path) -> pa.Table:
 
 def _read_parquet_part(path: Path) -> pa.Table:
     try:
-        part = pq.ParquetFile(path).read(PREDICTION.names)
-    except (pa.ArrowException, OSError) as error:  # Arrow raises OSError for damaged pages
+        file = pq.ParquetFile(path)
+        nested = "chunks" in file.schema_arrow.names  # a row a document
+        part = file.read(DOCUMENT_ROW.names if nested else PREDICTION.names)
+        part = chunk_rows(part.cast(DOCUMENT_ROW)) if nested else part
+    except (ValueError, OSError) as error:  # Arrow's own are these, too
         raise EvaluationError(f"{path}: not a Parquet file that can be read: {str(error).splitlines()[0]}") from error
     for name in PREDICTION.names:
         if name not in part.column_names:

@@ -42,7 +42,7 @@ def committed_parts(
         module = OUTPUT_FORMATS[output_format]
         seen = set(module.note_files(folder))
         notes, paths = map(module.read_note, seen), {file.path for file in files}
-        before = sum(one.documents for note in notes for path, one in note.coverage.items() if path in paths)
+        before = sum(one.records for note in notes for path, one in note.coverage.items() if path in paths)
         task = progress.add_task("", total=count_records(files), completed=before, rates="waiting for the first part")
         stop = threading.Event()
 

@@ -1,17 +1,15 @@
-"""A finished output folder, read as any Arrow reader would.
+"""A dataset, read back as chunks whatever its format."""
 
-Apart from `folder.py` since pyarrow.dataset imports pandas, which takes longer than to tag a text.
-"""
-
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.dataset
 
+from pipelines.outputs.chunk_rows import chunk_rows
+from pipelines.outputs.folder import read_notes
 from pipelines.outputs.formats import OUTPUT_FORMATS
 from pipelines.outputs.manifest import Manifest
-from pipelines.outputs.output_error import OutputError
 from pipelines.schema import CHUNK_ROW
 
 
@@ -21,22 +19,23 @@ def read_chunks(folder: Path, limit: int) -> tuple[list[dict[str, Any]], int]:
     Raises:
         OutputError: The folder holds no run, or a part is damaged.
     """
-    dataset = open_dataset(folder)
-    try:
-        return dataset.head(limit).to_pylist(), dataset.count_rows()
-    except (OSError, pa.ArrowException) as error:
-        raise OutputError(f"{folder}: a part is damaged ({error}); delete it, and --resume tags it again") from None
+    notes = read_notes(folder, Manifest.read(folder).settings["output_format"])
+    rows: list[dict[str, Any]] = []
+    for table in chunk_tables(folder):
+        rows += table.slice(0, limit - len(rows)).to_pylist()
+        if len(rows) == limit:
+            break
+    return rows, sum(one.chunks for note in notes.values() for one in note.coverage.values())
 
 
-def open_dataset(folder: Path) -> pyarrow.dataset.Dataset:
-    """The chunk rows (CHUNK_ROW) of the committed parts of an output folder.
+def chunk_tables(folder: Path) -> Iterator[pa.Table]:
+    """The chunks (CHUNK_ROW) of the committed parts of an output folder, part by part, some at a time.
 
     Raises:
-        OutputError: The folder holds no run.
+        OutputError: The folder holds no run, or a part is damaged.
     """
     output_format = Manifest.read(folder).settings["output_format"]
-    parts = [path for path in OUTPUT_FORMATS[output_format].part_files(folder) if path.stat().st_size]
-    # Arrow refuses an empty file of JSON lines, which is what a part without chunks is.
-    return pyarrow.dataset.dataset(
-        parts, schema=CHUNK_ROW, format={"parquet": "parquet", "jsonl": "json"}[output_format]
-    )
+    module = OUTPUT_FORMATS[output_format]
+    for name in read_notes(folder, output_format):
+        for rows in module.read_rows(folder, name):
+            yield rows if module.SCHEMA == CHUNK_ROW else chunk_rows(rows)

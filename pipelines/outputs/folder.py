@@ -11,10 +11,11 @@ import pyarrow as pa
 from pipelines.outputs import manifest
 from pipelines.outputs.atomic_file import commit_text
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
-from pipelines.outputs.jsonl import NOTES, to_lines
+from pipelines.outputs.jsonl import NOTES, from_lines, to_lines
 from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import PART_PATTERN, PartNote
+from pipelines.schema import ERROR_ROW
 
 ERRORS = "_errors"
 UNFINISHED_MANIFEST = f".{manifest.NAME}.*.tmp"
@@ -108,6 +109,21 @@ def write_errors(folder: Path, name: str, rows: pa.Table) -> None:
         commit_text(path, to_lines(rows))
     else:
         path.unlink(missing_ok=True)  # of an earlier attempt at the same part
+
+
+def read_errors_of(folder: Path, name: str) -> pa.Table:
+    """The records that the part `name` could not tag (ERROR_ROW).
+
+    Raises:
+        OutputError: Their file is damaged.
+    """
+    path = folder / ERRORS / f"{name}.jsonl"
+    try:
+        return from_lines(path.read_bytes(), ERROR_ROW)
+    except FileNotFoundError:
+        return ERROR_ROW.empty_table()
+    except (OSError, pa.ArrowException) as error:
+        raise OutputError(f"{path}: damaged ({error}); tag again with --overwrite") from None
 
 
 def read_errors(folder: Path) -> Iterator[str]:

@@ -1,17 +1,24 @@
 """Parquet parts: one row a chunk, the part's note in the footer."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.outputs.atomic_file import commit_file
+from pipelines.outputs.chunk_rows import chunk_rows as to_rows
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import PART_PATTERN, PartNote
+from pipelines.schema import CHUNK_ROW
 
+__all__ = ["SCHEMA", "note_files", "part_files", "read_note", "read_rows", "to_rows", "write_part"]
+
+SCHEMA = CHUNK_ROW
 SUFFIX = ".parquet"
 NOTE_KEY = b"cytotag"
 TO_DO = "move it elsewhere, and --resume tags its documents again"
+ROWS_AT_ONCE = 10_000
 
 
 def write_part(folder: Path, name: str, rows: pa.Table, note: PartNote) -> None:
@@ -40,5 +47,28 @@ def read_note(path: Path) -> PartNote:
         return PartNote.from_json((pq.read_metadata(path).metadata or {})[NOTE_KEY])
     except KeyError:
         raise OutputError(f"{path}: cytotag's note is missing from its footer; {TO_DO}") from None
+    except (OSError, ValueError) as error:  # Arrow's own are these, too
+        raise OutputError(f"{path}: damaged ({error}); {TO_DO}") from None
+
+
+def read_rows(folder: Path, name: str) -> Iterator[pa.Table]:
+    """The rows of the part `name`, in order, some at a time.
+
+    Raises:
+        OutputError: The file is damaged, or gone.
+    """
+    return read_tables(folder / f"{name}{SUFFIX}", SCHEMA)
+
+
+def read_tables(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
+    """The rows of a part that has this schema, in order, some at a time.
+
+    Raises:
+        OutputError: The file is damaged, or gone, or has another schema.
+    """
+    try:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=schema.names):
+                yield pa.Table.from_batches([batch]).cast(schema)
     except (OSError, ValueError) as error:  # Arrow's own are these, too
         raise OutputError(f"{path}: damaged ({error}); {TO_DO}") from None

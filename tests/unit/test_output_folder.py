@@ -269,7 +269,7 @@ def test_a_part_of_parquet_that_was_cut_off_stops_a_resume_with_its_name(tmp_pat
     part.write_bytes(part.read_bytes()[:-1])
     with pytest.raises(OutputError, match=rf"^{part}: damaged"):
         run(tmp_path, "parquet", "resume", "00000002")
-    with pytest.raises(OutputError, match=rf"^{tmp_path}: a part is damaged"):
+    with pytest.raises(OutputError, match=rf"^{part}: damaged"):
         read_chunks(tmp_path, 10)
     part.unlink()
     run(tmp_path, "parquet", "resume", "00000003")
