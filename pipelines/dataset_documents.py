@@ -26,11 +26,11 @@ _BEYOND = 1 << 62
 
 
 def documents_of(folder: Path) -> Iterator[pa.Table]:
-    """The documents of a finished or a half-finished dataset (DOCUMENT_ROW), file by file, in no more memory than one
-    file's chunks need.
+    """The documents of a finished or a half-finished dataset (DOCUMENT_ROW).
 
-    A dataset with a row a document is read as it is. One with a row a chunk has no texts: these are read again from the
-    input files. Records that no part covers yet, and those that were withdrawn, are left out.
+    A dataset with a row a document is read as it is. One with a row a chunk has no texts: these are read again from
+    the input files, one after another; in memory are no more than the chunks of one file. Records that no part covers
+    yet, and those that were withdrawn, are left out.
 
     Raises:
         OutputError: The folder holds no dataset, or a damaged one.
@@ -87,12 +87,13 @@ def _gaps(ranges: tuple[Range, ...]) -> Iterator[Range]:
 
 
 def _set_aside(documents: pa.Table, errors: pa.Table) -> pa.Table:
-    """The same documents of one file (DOCUMENT), those in `errors` (ERROR_ROW) without their text, and with the reason."""
+    """Documents of one file (DOCUMENT), those that stand in `errors` (ERROR_ROW) with the reason and without a text."""
     reasons = dict(zip(errors["ordinal"].to_pylist(), errors["error"].to_pylist(), strict=True))
     error = pa.array([reasons.get(ordinal) for ordinal in documents["ordinal"].to_pylist()], pa.string())
     text = pc.if_else(error.is_valid(), None, documents["text"])
-    columns = {"text": text, "error": pc.coalesce(error, documents["error"])}
-    return pa.table([columns[name] if name in columns else documents[name] for name in DOCUMENT.names], schema=DOCUMENT)
+    columns = dict(zip(documents.column_names, documents.columns, strict=True))
+    columns |= {"text": text, "error": pc.coalesce(error, documents["error"])}
+    return pa.table(columns, schema=DOCUMENT)
 
 
 def _nest(documents: pa.Table, chunks: pa.Table) -> pa.Table:
@@ -107,7 +108,6 @@ def _nest(documents: pa.Table, chunks: pa.Table) -> pa.Table:
     rows = chunks.filter(pc.is_in(chunks["ordinal"], documents["ordinal"])).combine_chunks()
     kind = DOCUMENT_ROW.field("chunks").type
     values = structs(kind.value_type, {field.name: rows[field.name].combine_chunks() for field in kind.value_type})
-    columns = {"chunks": nest(lengths, values, kind)}
-    return pa.table(
-        [columns[name] if name in columns else documents[name] for name in DOCUMENT_ROW.names], schema=DOCUMENT_ROW
-    )
+    columns = dict(zip(documents.column_names, documents.columns, strict=True))
+    columns |= {"chunks": nest(lengths, values, kind)}
+    return pa.table([columns[name] for name in DOCUMENT_ROW.names], schema=DOCUMENT_ROW)

@@ -15,6 +15,7 @@ from rich.text import Text
 from pipelines.corpora.counting import count_records
 from pipelines.corpora.input_files import InputFile
 from pipelines.evaluation import Evaluation
+from pipelines.outputs.compaction import Size
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from pipelines.outputs.part_note import Counts
 
@@ -112,6 +113,16 @@ def evaluation_notes(evaluation: Evaluation) -> Iterator[str]:
     ):
         if count:
             yield f"{count:,} {what}"
+
+
+def compaction_table(before: Size, after: Size) -> Table:
+    """What `compact` did."""
+    table = Table(show_header=True, box=None, padding=(0, 2, 0, 0))
+    for heading in ("", "before", "after"):
+        table.add_column(heading, justify="right" if heading else "left")
+    table.add_row("parts", f"{before.parts:,}", f"{after.parts:,}")
+    table.add_row("bytes", f"{before.bytes:,}", f"{after.bytes:,}")
+    return table
 
 
 def summary_table(counts: Counts, *, seconds: float, tagging_seconds: float) -> Table:

@@ -14,7 +14,7 @@ from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from pipelines.outputs.jsonl import NOTES, from_lines, to_lines
 from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
-from pipelines.outputs.part_note import PART_PATTERN, PartNote
+from pipelines.outputs.part_note import PART_PATTERN, PartNote, is_merged
 from pipelines.schema import ERROR_ROW
 
 ERRORS = "_errors"
@@ -72,17 +72,38 @@ def clear(folder: Path) -> None:
 def read_notes(folder: Path, output_format: OutputFormat) -> dict[str, PartNote]:
     """The note of each committed part, by the part's name."""
     module = OUTPUT_FORMATS[output_format]
-    return {path.stem: module.read_note(path) for path in module.note_files(folder)}
+    return {name: module.read_note(path) for name, path in committed(folder, output_format).items()}
+
+
+def committed(folder: Path, output_format: OutputFormat) -> dict[str, Path]:
+    """The file with the note of each committed part, by the part's name; those that a merged one replaces do not count.
+
+    Raises:
+        OutputError: The note of a merged part is damaged.
+    """
+    module = OUTPUT_FORMATS[output_format]
+    notes = {path.stem: path for path in module.note_files(folder)}
+    replaced = {old for name in notes if is_merged(name) for old in module.read_note(notes[name]).replaces}
+    return {name: path for name, path in notes.items() if name not in replaced}
 
 
 def discard_uncommitted(folder: Path, output_format: OutputFormat) -> None:
-    """Deletes what a killed run, or a killed task, left behind: whatever belongs to no committed part.
+    """Deletes what a killed run, task or `compact` left behind: whatever belongs to no committed part.
 
     Raises:
         OutputError: A file cannot be deleted.
     """
-    committed = {path.stem for path in OUTPUT_FORMATS[output_format].note_files(folder)}
-    _delete(path for path in _written(folder) if path.stem not in committed)
+    names = committed(folder, output_format)
+    _delete(path for path in _written(folder) if path.stem not in names)
+
+
+def delete_part(folder: Path, output_format: OutputFormat, name: str) -> None:
+    """Deletes a part, and its errors.
+
+    Raises:
+        OutputError: A file cannot be deleted.
+    """
+    _delete([*OUTPUT_FORMATS[output_format].files_of(folder, name), folder / ERRORS / f"{name}.jsonl"])
 
 
 def _written(folder: Path) -> list[Path]:
@@ -127,7 +148,9 @@ def read_errors_of(folder: Path, name: str) -> pa.Table:
 
 
 def read_errors(folder: Path) -> Iterator[str]:
-    """The lines of all error files, JSON objects (ERROR_ROW)."""
-    for path in sorted((folder / ERRORS).glob(f"{PART_PATTERN}.jsonl")):
-        with path.open(encoding="utf-8") as lines:
-            yield from lines
+    """The lines of the error files of all committed parts, JSON objects (ERROR_ROW)."""
+    for name in committed(folder, Manifest.read(folder).settings["output_format"]):
+        path = folder / ERRORS / f"{name}.jsonl"
+        if path.exists():
+            with path.open(encoding="utf-8") as lines:
+                yield from lines

@@ -1,6 +1,6 @@
 """Parquet parts: one row a chunk, the part's note in the footer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import PART_PATTERN, PartNote
 from pipelines.schema import CHUNK_ROW
 
-__all__ = ["SCHEMA", "note_files", "part_files", "read_note", "read_rows", "to_rows", "write_part"]
+__all__ = ["SCHEMA", "files_of", "note_files", "part_files", "read_note", "read_rows", "to_rows", "write_part"]
 
 SCHEMA = CHUNK_ROW
 SUFFIX = ".parquet"
@@ -21,10 +21,21 @@ TO_DO = "move it elsewhere, and --resume tags its documents again"
 ROWS_AT_ONCE = 10_000
 
 
-def write_part(folder: Path, name: str, rows: pa.Table, note: PartNote) -> None:
-    """Commits `rows` (CHUNK_ROW) as the part `name` of `folder`."""
-    noted = rows.replace_schema_metadata({NOTE_KEY: note.to_json()})
-    commit_file(folder / f"{name}{SUFFIX}", lambda path: pq.write_table(noted, path, compression="zstd"))
+def write_part(folder: Path, name: str, tables: Iterable[pa.Table], note: PartNote) -> None:
+    """Commits rows (CHUNK_ROW) as the part `name` of `folder`; each of `tables` is a row group."""
+    write_tables(folder / f"{name}{SUFFIX}", tables, SCHEMA, note)
+
+
+def write_tables(path: Path, tables: Iterable[pa.Table], schema: pa.Schema, note: PartNote) -> None:
+    """Commits the rows of a part that has this schema."""
+
+    def write(temporary: Path) -> None:
+        noted = schema.with_metadata({NOTE_KEY: note.to_json()})
+        with pq.ParquetWriter(temporary, noted, compression="zstd") as writer:
+            for table in tables:
+                writer.write_table(table)
+
+    commit_file(path, write)
 
 
 def part_files(folder: Path) -> list[Path]:
@@ -35,6 +46,11 @@ def part_files(folder: Path) -> list[Path]:
 def note_files(folder: Path) -> list[Path]:
     """A file for each committed part, named as the part, that `read_note` reads."""
     return part_files(folder)
+
+
+def files_of(folder: Path, name: str) -> list[Path]:
+    """The files that the part `name` is made of, the largest first."""
+    return [folder / f"{name}{SUFFIX}"]
 
 
 def read_note(path: Path) -> PartNote:

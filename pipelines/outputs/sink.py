@@ -43,7 +43,7 @@ class PartSink(Datasink[None]):
         try:
             output_folder.write_errors(self._folder, name, error_rows(documents))
             module = OUTPUT_FORMATS[self._format]
-            module.write_part(self._folder, name, module.to_rows(documents), PartNote.of(documents))
+            module.write_part(self._folder, name, [module.to_rows(documents)], PartNote.of(documents))
         except OSError as error:
             raise OutputError(
                 f"{self._folder}: {name} cannot be written on {platform.node()} ({error.strerror or error}); every "
