@@ -29,7 +29,7 @@ from pipelines.outputs.folder import Mode
 from pipelines.outputs.formats import OutputFormat
 from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
-from pipelines.outputs.part_note import Counts, Coverage, PartNote, length, merge_coverage
+from pipelines.outputs.part_note import Counts, Coverage, PartNote, merge_coverage
 from pipelines.outputs.sink import PartSink
 from pipelines.stages.ner_converter import NerConverter
 from pipelines.stages.sentence_detector import SentenceDetector
@@ -249,16 +249,6 @@ def _refuse_changed_files(files: Sequence[InputFile], covered: Mapping[str, Cove
             raise InputError(file.path, "changed since it was tagged; replace the run with --overwrite")
 
 
-def _counts_of_input(coverage: Coverage) -> dict[str, int]:
-    return {
-        "documents": coverage.documents,
-        "chunks": coverage.chunks,
-        "errors": coverage.errors,
-        "superseded": length(coverage.superseded),
-        "deleted": length(coverage.deleted),
-    }
-
-
 def _finish(
     job: TagJob, manifest: Manifest, files: Sequence[InputFile], notes: Mapping[str, PartNote], *, seconds: float
 ) -> None:
@@ -272,7 +262,7 @@ def _finish(
         inputs.append(
             {
                 **one,
-                **_counts_of_input(coverage or Coverage(version=one["version"], ranges=())),
+                **(coverage or Coverage(version=one["version"], ranges=())).counts,
                 "complete": one["path"] in read or (coverage is not None and coverage.complete),
             }
         )

@@ -18,6 +18,7 @@ from pipelines.evaluation import Evaluation
 from pipelines.outputs.compaction import Size
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from pipelines.outputs.part_note import Counts
+from pipelines.verdict import Verdict
 
 POLL_SECONDS = 0.5
 """How often the output folder is looked at for parts that were committed since."""
@@ -113,6 +114,16 @@ def evaluation_notes(evaluation: Evaluation) -> Iterator[str]:
     ):
         if count:
             yield f"{count:,} {what}"
+
+
+def verdict_table(verdict: Verdict) -> Table:
+    """What was asked of a dataset, and what came out."""
+    table = Table()
+    for heading in ("check", "looked at", "verdict"):
+        table.add_column(heading, justify="right" if heading == "looked at" else "left")
+    for check in verdict.checks:
+        table.add_row(check.name, check.looked_at, f"{check.problems:,} wrong" if check.problems else "true")
+    return table
 
 
 def compaction_table(before: Size, after: Size) -> Table:

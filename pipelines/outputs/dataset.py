@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.outputs.chunk_rows import chunk_rows
-from pipelines.outputs.folder import read_notes
-from pipelines.outputs.formats import OUTPUT_FORMATS
+from pipelines.outputs.folder import committed, read_notes
+from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from pipelines.outputs.manifest import Manifest
 from pipelines.schema import CHUNK_ROW
 
@@ -35,7 +35,16 @@ def chunk_tables(folder: Path) -> Iterator[pa.Table]:
         OutputError: The folder holds no run, or a part is damaged.
     """
     output_format = Manifest.read(folder).settings["output_format"]
+    for name in committed(folder, output_format):
+        yield from chunks_of_part(folder, output_format, name)
+
+
+def chunks_of_part(folder: Path, output_format: OutputFormat, name: str) -> Iterator[pa.Table]:
+    """The chunks (CHUNK_ROW) of one part, some at a time.
+
+    Raises:
+        OutputError: It is damaged, or gone.
+    """
     module = OUTPUT_FORMATS[output_format]
-    for name in read_notes(folder, output_format):
-        for rows in module.read_rows(folder, name):
-            yield rows if module.SCHEMA == CHUNK_ROW else chunk_rows(rows)
+    for rows in module.read_rows(folder, name):
+        yield rows if module.SCHEMA == CHUNK_ROW else chunk_rows(rows)

@@ -67,6 +67,17 @@ class Coverage:
         return self.records - length(self.withdrawn)
 
     @property
+    def counts(self) -> dict[str, int]:
+        """What the manifest says of an input file."""
+        return {
+            "documents": self.documents,
+            "chunks": self.chunks,
+            "errors": self.errors,
+            "superseded": length(self.superseded),
+            "deleted": length(self.deleted),
+        }
+
+    @property
     def complete(self) -> bool:
         """Whether every record of the file is covered."""
         return self.end is not None and self.records == self.end
