@@ -31,6 +31,7 @@ from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import Counts, Coverage, PartNote, merge_coverage
 from pipelines.outputs.sink import PartSink
+from pipelines.poison_guard import start_attempts
 from pipelines.stages.ner_converter import NerConverter
 from pipelines.stages.sentence_detector import SentenceDetector
 
@@ -154,6 +155,7 @@ def _tag(job: TagJob, pool: ActorPool, files: Sequence[InputFile], covered: Mapp
         read_corpus(source),
         model=job.model,
         pool=pool,
+        attempts=start_attempts(),
         sentence_detector=SentenceDetector(),
         ner_converter=job.ner_converter,
     )
