@@ -1,7 +1,6 @@
 """A dataset read back as documents, each with its text, its sentences and its chunks."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.corpora.formats import READERS
+from pipelines.corpora.identity import identify
 from pipelines.corpora.input_files import InputError, InputFile, find_input_files
 from pipelines.corpora.records import ReaderOptions, read_tables
 from pipelines.nested_lists import nest, structs
@@ -20,12 +20,13 @@ from pipelines.outputs.rows_by_source import RowsBySource
 from pipelines.schema import DOCUMENT, DOCUMENT_ROW
 from pipelines.stages.document_assembler import DocumentAssembler
 from pipelines.stages.sentence_detector import SentenceDetector
+from pipelines.storage import Location
 
 _BEYOND = 1 << 62
 """An ordinal that no file has."""
 
 
-def documents_of(folder: Path) -> Iterator[pa.Table]:
+def documents_of(folder: Location) -> Iterator[pa.Table]:
     """The documents of a finished or a half-finished dataset (DOCUMENT_ROW).
 
     A dataset with a row a document is read as it is. One with a row a chunk has no texts: these are read again from
@@ -67,6 +68,10 @@ def same_file(entry: Mapping[str, Any], coverage: Coverage) -> InputFile:
         raise InputError(
             path, "is not there any more, and the dataset holds no texts; put the file back to where it was"
         ) from None
+    identified = identify([file], [entry])
+    for refused in identified.refused:
+        raise refused
+    [file] = identified.files
     if file.version != coverage.version:
         raise InputError(path, "changed since it was tagged; put the old file back, or tag again with --overwrite")
     return file

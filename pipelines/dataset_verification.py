@@ -1,14 +1,14 @@
 """The proof that a dataset is complete and true: what to ask, in which order, and what came out."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
 from pipelines import verification
 from pipelines.corpora.formats import READERS
+from pipelines.corpora.identity import identify
 from pipelines.corpora.input_files import InputFile
 from pipelines.corpora.records import ReaderOptions, read_tables
 from pipelines.outputs.chunk_rows import chunk_rows
@@ -20,18 +20,19 @@ from pipelines.outputs.part_note import Coverage, PartNote
 from pipelines.outputs.rows_by_source import RowsBySource
 from pipelines.schema import CHUNK_ROW, DOCUMENT_ROW, ERROR_ROW
 from pipelines.stages.document_assembler import DocumentAssembler
+from pipelines.storage import Location
 from pipelines.verdict import Verdict
 
 OnProgress = Callable[[str, int, int], None]
 """Is told what is looked at, how many of these are done, and how many there are."""
 
 
-def verify(folder: Path, files: Sequence[InputFile] | None, on_progress: OnProgress) -> Verdict:
+def verify(folder: Location, files: Sequence[InputFile] | None, on_progress: OnProgress) -> Verdict:
     """Asks a dataset whether it is complete and true. In memory are one part's rows, or one input file's, at most.
 
     Args:
         folder: The dataset.
-        files: The input files to read again and to hold the dataset against; None leaves that out.
+        files: The input files to read again and to hold the dataset against, by absolute names; None leaves that out.
         on_progress: For long work.
 
     Raises:
@@ -60,7 +61,7 @@ def verify(folder: Path, files: Sequence[InputFile] | None, on_progress: OnProgr
     return verdict
 
 
-def _read_notes(folder: Path, output_format: OutputFormat, verdict: Verdict) -> dict[str, PartNote]:
+def _read_notes(folder: Location, output_format: OutputFormat, verdict: Verdict) -> dict[str, PartNote]:
     """The notes that can be read; the others are problems."""
     check = verdict.begin("the parts are readable", "")
     notes: dict[str, PartNote] = {}
@@ -86,7 +87,7 @@ def _lines(problems: Iterator[str]) -> Iterator[str]:
         yield str(error)
 
 
-def _check_part(folder: Path, output_format: OutputFormat, name: str, note: PartNote) -> Iterator[str]:
+def _check_part(folder: Location, output_format: OutputFormat, name: str, note: PartNote) -> Iterator[str]:
     errors = read_errors_of(folder, name)
     yield from verification.check_errors(name, note, errors)
     tables = OUTPUT_FORMATS[output_format].read_rows(folder, name)
@@ -109,7 +110,7 @@ def _check_part(folder: Path, output_format: OutputFormat, name: str, note: Part
 
 
 def _check_against(
-    folder: Path,
+    folder: Location,
     manifest: Manifest,
     files: Sequence[InputFile],
     notes: Mapping[str, PartNote],
@@ -117,26 +118,27 @@ def _check_against(
     on_progress: OnProgress,
 ) -> None:
     inputs = {one["path"]: one for one in manifest.inputs}
+    identified = identify(files, [])
     covered = verification.union(notes.values())
     rows = RowsBySource(folder, manifest.settings["output_format"], notes)
     options = ReaderOptions(**manifest.settings["reader"])
     same = verdict.begin("the inputs are those that were tagged", f"{len(files):,} files")
     read = verdict.begin("every record and every chunk is in its input", "")
+    verdict.add(same, map(str, identified.refused))
     total = 0
-    for done, file in enumerate(files):
+    for done, file in enumerate(identified.files):
         on_progress("input files", done, len(files))
-        path = os.path.abspath(file.path)  # noqa: PTH100  # resolve() follows links; a run names its files so
-        if path not in inputs:
-            verdict.add(same, [f"{path}: is not in the dataset; {verification.RESUME}"])
-        elif inputs[path]["version"] != file.version:
-            verdict.add(same, [f"{path}: changed since it was tagged; put the old file back, or --overwrite"])
+        if file.path not in inputs:
+            verdict.add(same, [f"{file.path}: is not in the dataset; {verification.RESUME}"])
+        elif inputs[file.path]["version"] != file.version:
+            verdict.add(same, [f"{file.path}: changed since it was tagged; put the old file back, or --overwrite"])
         else:
-            coverage = covered.get(path, Coverage(version=file.version, ranges=()))
-            named = InputFile(**{**vars(file), "path": path, "format": inputs[path]["format"]})
-            total += _check_file(named, options, coverage, rows, lambda lines: verdict.add(read, lines))
+            coverage = covered.get(file.path, Coverage(version=file.version, ranges=()))
+            as_tagged = replace(file, format=inputs[file.path]["format"])
+            total += _check_file(as_tagged, options, coverage, rows, lambda lines: verdict.add(read, lines))
     read.looked_at = f"{total:,} records"
-    known = {os.path.abspath(file.path) for file in files}  # noqa: PTH100
-    verdict.remarks += [f"{path}: is in the dataset, and not among the inputs named" for path in inputs.keys() - known]
+    not_named = sorted(inputs.keys() - {file.path for file in files})
+    verdict.remarks += [f"{path}: is in the dataset, and not among the inputs named" for path in not_named]
 
 
 def _check_file(

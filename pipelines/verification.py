@@ -60,6 +60,8 @@ def check_coverage(inputs: Iterable[Mapping[str, Any]], notes: Mapping[str, Part
         source = one["path"]
         if source in parts:
             yield from _check_source(source, one["version"], parts.pop(source))
+        elif error := one.get("error"):
+            yield f"{source}: was not tagged ({error}); {RESUME}"
         elif not one.get("complete") or any(one.get(name) for name in INPUT_COUNTS):
             yield f"{source}: all its records are missing; {RESUME}"
     for source, of_parts in parts.items():

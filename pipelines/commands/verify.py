@@ -1,6 +1,5 @@
 """`cytotag verify`: is a dataset complete and true?"""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,11 +8,12 @@ from rich.progress import Progress, TaskID
 
 from pipelines.commands.exit_codes import NOTHING_DONE
 from pipelines.config import ConfigError
+from pipelines.storage import location
 from pipelines.terminal import literal, verdict_table
 
 
 def verify(
-    dataset: Annotated[Path, typer.Argument(metavar="DIR", help="Chunk dataset written by `cytotag tag`.")],
+    dataset: Annotated[str, typer.Argument(metavar="DIR", help="Chunk dataset written by `cytotag tag`.")],
     inputs: Annotated[
         list[str] | None, typer.Argument(metavar="INPUT", help="Behind --against: files, folders and patterns.")
     ] = None,
@@ -31,12 +31,12 @@ def verify(
 
     Exit code: 0 all is true; 1 something is missing, double or wrong.
     """
-    from pipelines.corpora.input_files import find_input_files
+    from pipelines.corpora.input_files import absolute, find_input_files
     from pipelines.dataset_verification import verify as ask
 
     if against != bool(inputs):
         raise ConfigError("--against and INPUT go together: cytotag verify DIR --against INPUT ...")
-    files = find_input_files(inputs) if inputs else None
+    files = absolute(find_input_files(inputs)) if inputs else None
     with Progress(console=Console(stderr=True), transient=True) as progress:
         tasks: dict[str, TaskID] = {}
 
@@ -45,7 +45,7 @@ def verify(
                 tasks[what] = progress.add_task(what)
             progress.update(tasks[what], completed=done, total=total)
 
-        verdict = ask(dataset, files, show)
+        verdict = ask(location(dataset), files, show)
     console = Console()
     console.print(verdict_table(verdict))
     for line in [*verdict.remarks, *verdict.lines]:

@@ -8,17 +8,17 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.outputs.folder import delete_part, discard_uncommitted, read_errors_of, read_notes, write_errors
+from pipelines.outputs.folder import claim, delete_part, discard_uncommitted, read_errors_of, read_notes, write_errors
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import Counts, PartNote, merge_coverage, merged_part_name
 from pipelines.schema import DOCUMENT_ROW
+from pipelines.storage import Location, arrow
 
 ROW_GROUP_BYTES = 16 << 20
 """Of Arrow memory; all of a part's rows that stand in memory at once."""
@@ -32,7 +32,7 @@ class Size:
     bytes: int
 
 
-def compact(folder: Path, part_bytes: int, on_merge: Callable[[int, int], None]) -> tuple[Size, Size]:
+def compact(folder: Location, part_bytes: int, on_merge: Callable[[int, int], None]) -> tuple[Size, Size]:
     """Merges successive parts as long as they make no more than `part_bytes` together.
 
     Parts of more than half of that are left as they are, so no record is copied more than a few times, however often
@@ -50,7 +50,15 @@ def compact(folder: Path, part_bytes: int, on_merge: Callable[[int, int], None])
         OutputError: The run is not finished, a part is damaged, two parts cover the same record, or the folder cannot
             be written. What was there stays.
     """
-    output_format = _finished(folder)
+    _finished(folder)
+    with claim(folder):
+        return _compact(folder, _finished(folder), part_bytes, on_merge)
+
+
+def _compact(
+    folder: Location, output_format: OutputFormat, part_bytes: int, on_merge: Callable[[int, int], None]
+) -> tuple[Size, Size]:
+    """Compacts a folder that is this process's own."""
     discard_uncommitted(folder, output_format)
     notes = read_notes(folder, output_format)
     merge_coverage(notes.values())
@@ -59,7 +67,7 @@ def compact(folder: Path, part_bytes: int, on_merge: Callable[[int, int], None])
     groups = to_groups(before, part_bytes)
     after, done, run_id = dict(before), 0, uuid.uuid4().hex[:8]
     for number, group in enumerate(groups):
-        _finished(folder)
+        _finished(folder)  # an object store has no claims
         on_merge(done, sum(map(len, groups)))
         name = merged_part_name(run_id, number)
         try:
@@ -91,7 +99,7 @@ def to_groups(sizes: Mapping[str, int], most: int) -> list[list[str]]:
     return [group for group in groups if len(group) > 1]
 
 
-def _finished(folder: Path) -> OutputFormat:
+def _finished(folder: Location) -> OutputFormat:
     """The format of a dataset that no run is writing to."""
     manifest = Manifest.read(folder)
     if manifest.state == "running":
@@ -114,12 +122,13 @@ def _size(parts: Mapping[str, int]) -> Size:
     return Size(parts=len(parts), bytes=sum(parts.values()))
 
 
-def _bytes(folder: Path, output_format: OutputFormat, name: str) -> int:
-    size: int = OUTPUT_FORMATS[output_format].files_of(folder, name)[0].stat().st_size
+def _bytes(folder: Location, output_format: OutputFormat, name: str) -> int:
+    filesystem, file = arrow(OUTPUT_FORMATS[output_format].files_of(folder, name)[0])
+    size: int = filesystem.get_file_info(file).size
     return size
 
 
-def _merge(folder: Path, output_format: OutputFormat, name: str, notes: Mapping[str, PartNote]) -> None:
+def _merge(folder: Location, output_format: OutputFormat, name: str, notes: Mapping[str, PartNote]) -> None:
     """Commits a part that replaces those of `notes`: their errors first, then their rows, which is what counts."""
     note = PartNote(
         coverage=merge_coverage(notes.values()),
@@ -133,7 +142,7 @@ def _merge(folder: Path, output_format: OutputFormat, name: str, notes: Mapping[
     OUTPUT_FORMATS[output_format].write_part(folder, name, row_groups(rows), note)
 
 
-def _as_noted(folder: Path, output_format: OutputFormat, name: str, note: PartNote) -> Iterator[pa.Table]:
+def _as_noted(folder: Location, output_format: OutputFormat, name: str, note: PartNote) -> Iterator[pa.Table]:
     """The rows of a part.
 
     Raises:

@@ -34,7 +34,7 @@ class Coverage:
     """The records of one input file that are done.
 
     Attributes:
-        version: Size and modification time of the file when it was read.
+        version: Of the file when it was read (`identify`).
         ranges: Ordinals, ascending, neither overlapping nor touching.
         end: The number of records of the file, once its last one is among them; None before.
         superseded: Those of the ordinals whose records a later one takes the place of; as `ranges`.

@@ -1,7 +1,6 @@
 """The rows of a dataset, one input file after another."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +12,7 @@ from pipelines.outputs.formats import OutputFormat
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import PartNote
 from pipelines.schema import CHUNK_ROW, ERROR_ROW
+from pipelines.storage import Location
 
 
 class RowsBySource:
@@ -27,7 +27,7 @@ class RowsBySource:
         notes: The notes of the committed parts, by the part's name.
     """
 
-    def __init__(self, folder: Path, output_format: OutputFormat, notes: Mapping[str, PartNote]) -> None:
+    def __init__(self, folder: Location, output_format: OutputFormat, notes: Mapping[str, PartNote]) -> None:
         self._folder = folder
         self._format = output_format
         self._notes = notes

@@ -2,7 +2,6 @@
 
 import platform
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from pipelines.outputs.metrics import count_commit
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import PartNote, part_name
+from pipelines.storage import Location
 
 
 class PartSink(Datasink[None]):
@@ -26,7 +26,7 @@ class PartSink(Datasink[None]):
         run_id: 8 hexadecimal digits; tells this run's parts from those of the run that it resumes.
     """
 
-    def __init__(self, folder: Path, output_format: OutputFormat, run_id: str) -> None:
+    def __init__(self, folder: Location, output_format: OutputFormat, run_id: str) -> None:
         self._folder = folder
         self._format = output_format
         self._run_id = run_id

@@ -13,6 +13,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 
 from actors.model_files import ModelFiles
 from pipelines.corpora.formats import READERS
+from pipelines.corpora.identity import identify
 from pipelines.corpora.input_files import find_input_files
 from pipelines.corpora.records import ReaderOptions, read_tables
 from pipelines.outputs.folder import prepare, read_notes
@@ -232,7 +233,8 @@ def tagged(documents, withdrawn=(), broken=()):
 
 def save_dataset(folder, output_format, inputs, parts, **damage):
     """A dataset whose parts hold the records `parts`: lists of (file number, ordinal)."""
-    files, options = find_input_files([str(path) for path in inputs]), ReaderOptions()
+    files = identify(find_input_files([str(path) for path in inputs]), []).files
+    options = ReaderOptions()
     prepare(folder, "new")
     documents = [
         tagged(DocumentAssembler().transform(records), **damage)

@@ -14,6 +14,7 @@ from pipelines.outputs import compaction
 from pipelines.outputs.compaction import Size, compact, row_groups, to_groups
 from pipelines.outputs.folder import committed, discard_uncommitted, prepare, read_errors, read_notes
 from pipelines.outputs.formats import OUTPUT_FORMATS
+from pipelines.outputs.lock import LOCK_FILES
 from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import Counts, is_merged, merge_coverage
@@ -90,7 +91,7 @@ def content(folder, output_format):
 
 
 def files(folder):
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - set(LOCK_FILES)
 
 
 def quiet(*_):

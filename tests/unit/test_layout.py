@@ -26,7 +26,15 @@ MAY_IMPORT_RAY = {
 }
 LARGEST = 300
 COMMAND_LINE = {"pipelines.__main__", "pipelines.commands", "pipelines.terminal"}
-WIRING = {"pipelines.job", "pipelines.ner", "pipelines.light", "pipelines.serve", "pipelines.local_ray"}
+WIRING = {
+    "pipelines.job",
+    "pipelines.resuming",
+    "pipelines.run_log",
+    "pipelines.ner",
+    "pipelines.light",
+    "pipelines.serve",
+    "pipelines.local_ray",
+}
 
 
 def relative(path):

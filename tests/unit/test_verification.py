@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from pipelines.__main__ import app
+from pipelines.corpora.identity import identify
 from pipelines.corpora.input_files import find_input_files
 from pipelines.dataset_verification import verify
 from pipelines.outputs.compaction import compact
@@ -366,7 +367,7 @@ def test_a_record_that_cannot_be_read_and_is_no_error(folder, inputs, output_for
 def test_a_file_with_fewer_records_than_the_dataset_covers(folder, inputs):
     inputs[0].write_text("\n".join(inputs[0].read_text().splitlines()[:3]))
     held = Manifest.read(folder)
-    [version] = {file.version for file in find_input_files([str(inputs[0])])}
+    [version] = {file.version for file in identify(find_input_files([str(inputs[0])]), []).files}
     change_manifest(folder, inputs=({**held.inputs[0], "version": version}, held.inputs[1]))
     assert f"{inputs[0]}: has 3 records, the dataset covers 9; " in wrong(folder, inputs)[1]
 
@@ -376,7 +377,7 @@ def test_a_file_without_records_is_complete(tmp_path, write_dataset):
     (tmp_path / "a.jsonl").write_text('{"text": "DNA"}')
     write_dataset(tmp_path / "chunks", "parquet", [tmp_path / "a.jsonl"], [[(0, 0)]])
     held = Manifest.read(tmp_path / "chunks")
-    [empty] = find_input_files([str(tmp_path / "empty.jsonl")])
+    [empty] = identify(find_input_files([str(tmp_path / "empty.jsonl")]), []).files
     nothing = dict.fromkeys(("documents", "chunks", "errors", "superseded", "deleted"), 0)
     change_manifest(tmp_path / "chunks", inputs=(*held.inputs, {**vars(empty), **nothing, "complete": True}))
     assert wrong(tmp_path / "chunks", [tmp_path / "a.jsonl", tmp_path / "empty.jsonl"]) == (set(), "")
