@@ -35,6 +35,7 @@ WIRING = {
     "pipelines.serve",
     "pipelines.local_ray",
 }
+OUTPUTS_OF_EXPORTS = {"chunk_rows", "manifest", "output_error"}
 
 
 def relative(path):
@@ -110,7 +111,7 @@ def test_no_stage_imports_another(path):
 
 @every_module
 def test_imports_go_one_way(path):
-    """__main__ -> ner, light, job -> corpora, outputs, stages, actors -> schema, config."""
+    """__main__ -> ner, light, job, exports -> corpora, outputs, stages, actors -> schema, config."""
     name = module_name(path)
     above = COMMAND_LINE if name in WIRING else COMMAND_LINE | WIRING
     if not name.startswith(tuple(COMMAND_LINE)):
@@ -119,6 +120,11 @@ def test_imports_go_one_way(path):
         assert not imported(path, "pipelines.outputs", "pipelines.stages", "actors")
     if name.startswith("pipelines.outputs"):
         assert not imported(path, "pipelines.corpora", "pipelines.stages", "actors")
+    if name.startswith("pipelines.exports"):
+        assert not imported(path, "pipelines.corpora", "pipelines.stages", "actors")
+        assert {of.split(".")[2] for of in imported(path, "pipelines.outputs")} <= OUTPUTS_OF_EXPORTS
+    else:
+        assert name.startswith(tuple(COMMAND_LINE)) or not imported(path, "pipelines.exports")
     if name in ("pipelines.schema", "pipelines.config"):
         assert imported(path, "pipelines", "actors") in (
             [],
