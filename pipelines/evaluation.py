@@ -14,9 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.outputs.formats import OUTPUT_FORMATS
+from pipelines.outputs.dataset import chunk_tables
 from pipelines.outputs.manifest import NAME as MANIFEST
-from pipelines.outputs.manifest import Manifest
 from pipelines.schema import CHUNK_ROW
 from pipelines.storage import Location, arrow
 
@@ -168,9 +167,12 @@ def read_predictions(folder: Location) -> pa.Table:
     Raises:
         EvaluationError: The folder has no parts, or parts of both formats, or a part cannot be read, or lacks a column
             or a value. The message names the file, and the line of a .jsonl part.
-        OutputError: The folder holds a run whose manifest is damaged.
+        OutputError: The folder holds a run of ours that is damaged.
     """
     try:
+        if (folder / MANIFEST).exists():
+            chunks = (rows.select(PREDICTION.names) for rows in chunk_tables(folder))
+            return pa.concat_tables([PREDICTION.empty_table(), *chunks])
         parts = _parts(folder)
     except OSError as error:
         raise EvaluationError(f"{folder}: cannot be read ({error.strerror}); check it and its permissions") from error
@@ -181,9 +183,6 @@ def read_predictions(folder: Location) -> pa.Table:
 
 
 def _parts(folder: Location) -> list[Location]:
-    if (folder / MANIFEST).exists():
-        committed: list[Location] = OUTPUT_FORMATS[Manifest.read(folder).settings["output_format"]].part_files(folder)
-        return committed
     files: list[Location] = sorted(folder.rglob("*"))
     inside = len(str(folder))
     return [

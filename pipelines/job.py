@@ -1,7 +1,6 @@
 """One batch job, from the files a user names to a finished output folder."""
 
 import math
-import os
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,7 @@ from actors.model_files import ModelFiles
 from actors.token_classifier import TokenClassifier
 from pipelines.config import TASK_CPUS, ActorPool, ConfigError
 from pipelines.corpora.identity import identify, to_hash
-from pipelines.corpora.input_files import InputError, InputFile, find_input_files
+from pipelines.corpora.input_files import InputError, InputFile, absolute, find_input_files
 from pipelines.corpora.records import ReaderOptions
 from pipelines.corpora.source import CorpusSource, read_corpus
 from pipelines.local_ray import local_cpus, native_messages_to, ray_session, wait_for_nodes
@@ -34,7 +33,7 @@ from pipelines.resuming import input_rows, inputs_not_named_again, refuse_change
 from pipelines.run_log import ray_log, stopping_in_one_line
 from pipelines.stages.ner_converter import NerConverter
 from pipelines.stages.sentence_detector import SentenceDetector
-from pipelines.storage import Location, is_address, is_within, location
+from pipelines.storage import Location, is_within, location
 
 SMALLEST_BLOCK_BYTES, LARGEST_BLOCK_BYTES = 64 << 10, 256 << 10
 BLOCKS_AN_ACTOR = 8
@@ -111,7 +110,7 @@ def run(job: TagJob, hashing: Progress, progress: Progress) -> RunSummary:
             work; the message is one line and says what to do.
     """
     began = time.monotonic()
-    files = _absolute(find_input_files(job.inputs, job.input_format))
+    files = absolute(find_input_files(job.inputs, job.input_format))
     _refuse_own_output(files, job.output)
     on_this_machine = job.address is None  # the GPUs of a cluster are on its workers
     TokenClassifier(job.model, device=job.device if on_this_machine else "cpu")  # what cannot run is found before Ray
@@ -212,14 +211,6 @@ def _tag(job: TagJob, pool: ActorPool, files: Sequence[InputFile], covered: Mapp
         raise
 
 
-def _absolute(files: Sequence[InputFile]) -> list[InputFile]:
-    """The same files, by names that mean the same in a worker and in a later run from another folder."""
-    return [
-        file if is_address(file.path) else replace(file, path=os.path.abspath(file.path))  # noqa: PTH100  # keeps links
-        for file in files
-    ]
-
-
 def _refuse_own_output(files: Sequence[InputFile], output: Location) -> None:
     """A dataset has the columns of a corpus: an output folder among the inputs would be tagged as one."""
     for file in files:
@@ -258,7 +249,7 @@ def _finish(
         inputs.append(
             {
                 **one,
-                "documents": coverage.documents if coverage else 0,
+                **(coverage or Coverage(version=one["version"], ranges=())).counts,
                 "complete": one["path"] in read or (coverage is not None and coverage.complete),
             }
         )

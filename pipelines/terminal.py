@@ -16,10 +16,12 @@ from pipelines.corpora.input_files import InputFile
 from pipelines.evaluation import Evaluation
 from pipelines.exports.conversion import Conversion
 from pipelines.exports.formats import ExportFormat
+from pipelines.outputs.compaction import Size
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import Counts
 from pipelines.storage import Location, StorePath
+from pipelines.verdict import Verdict
 
 POLL_SECONDS = 0.5
 """How often the output folder is looked at for parts that were committed since."""
@@ -55,7 +57,7 @@ def committed_parts(
         module = OUTPUT_FORMATS[output_format]
         seen = set(module.note_files(folder))
         notes, paths = map(module.read_note, seen), {file.path for file in files}
-        before = sum(one.documents for note in notes for path, one in note.coverage.items() if path in paths)
+        before = sum(one.records for note in notes for path, one in note.coverage.items() if path in paths)
         task = progress.add_task("", total=count_records(files), completed=before, rates="waiting for the first part")
         stop = threading.Event()
 
@@ -146,6 +148,26 @@ def evaluation_notes(evaluation: Evaluation) -> Iterator[str]:
     ):
         if count:
             yield f"{count:,} {what}"
+
+
+def verdict_table(verdict: Verdict) -> Table:
+    """What was asked of a dataset, and what came out."""
+    table = Table()
+    for heading in ("check", "looked at", "verdict"):
+        table.add_column(heading, justify="right" if heading == "looked at" else "left")
+    for check in verdict.checks:
+        table.add_row(check.name, check.looked_at, f"{check.problems:,} wrong" if check.problems else "true")
+    return table
+
+
+def compaction_table(before: Size, after: Size) -> Table:
+    """What `compact` did."""
+    table = Table(show_header=True, box=None, padding=(0, 2, 0, 0))
+    for heading in ("", "before", "after"):
+        table.add_column(heading, justify="right" if heading else "left")
+    table.add_row("parts", f"{before.parts:,}", f"{after.parts:,}")
+    table.add_row("bytes", f"{before.bytes:,}", f"{after.bytes:,}")
+    return table
 
 
 def summary_table(counts: Counts, *, seconds: float, tagging_seconds: float) -> Table:

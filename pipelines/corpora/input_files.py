@@ -4,7 +4,7 @@ import glob
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -128,6 +128,14 @@ def find_input_files(inputs: Sequence[str], input_format: str = AUTO) -> list[In
     if inputs and not files:
         raise InputError(inputs[0], f"nothing but {MD5_SUFFIX} files is named; name the files that they are of")
     return list(files.values())
+
+
+def absolute(files: Sequence[InputFile]) -> list[InputFile]:
+    """The same files, by names that mean the same in a worker and in a later run from another folder."""
+    return [
+        file if is_address(file.path) else replace(file, path=os.path.abspath(file.path))  # noqa: PTH100  # keeps links
+        for file in files
+    ]
 
 
 def format_of(path: str) -> str | None:

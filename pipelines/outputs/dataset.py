@@ -1,18 +1,16 @@
-"""A finished output folder, read as any Arrow reader would.
+"""A dataset, read back as chunks whatever its format."""
 
-Apart from `folder.py` since pyarrow.dataset imports pandas, which takes longer than to tag a text.
-"""
-
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.dataset
 
-from pipelines.outputs.formats import OUTPUT_FORMATS
+from pipelines.outputs.chunk_rows import chunk_rows
+from pipelines.outputs.folder import committed, read_notes
+from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from pipelines.outputs.manifest import Manifest
-from pipelines.outputs.output_error import OutputError
 from pipelines.schema import CHUNK_ROW
-from pipelines.storage import Location, arrow
+from pipelines.storage import Location
 
 
 def read_chunks(folder: Location, limit: int) -> tuple[list[dict[str, Any]], int]:
@@ -21,26 +19,32 @@ def read_chunks(folder: Location, limit: int) -> tuple[list[dict[str, Any]], int
     Raises:
         OutputError: The folder holds no run, or a part is damaged.
     """
-    dataset = open_dataset(folder)
-    try:
-        return dataset.head(limit).to_pylist(), dataset.count_rows()
-    except (OSError, pa.ArrowException) as error:
-        raise OutputError(f"{folder}: a part is damaged ({error}); delete it, and --resume tags it again") from None
+    notes = read_notes(folder, Manifest.read(folder).settings["output_format"])
+    rows: list[dict[str, Any]] = []
+    for table in chunk_tables(folder):
+        rows += table.slice(0, limit - len(rows)).to_pylist()
+        if len(rows) == limit:
+            break
+    return rows, sum(one.chunks for note in notes.values() for one in note.coverage.values())
 
 
-def open_dataset(folder: Location) -> pyarrow.dataset.Dataset:
-    """The chunk rows (CHUNK_ROW) of the committed parts of an output folder.
+def chunk_tables(folder: Location) -> Iterator[pa.Table]:
+    """The chunks (CHUNK_ROW) of the committed parts of an output folder, part by part, some at a time.
 
     Raises:
-        OutputError: The folder holds no run.
+        OutputError: The folder holds no run, or a part is damaged.
     """
     output_format = Manifest.read(folder).settings["output_format"]
-    filesystem, _ = arrow(folder)
-    parts = filesystem.get_file_info([arrow(part)[1] for part in OUTPUT_FORMATS[output_format].part_files(folder)])
-    # Arrow refuses an empty file of JSON lines, which is what a part without chunks is.
-    return pyarrow.dataset.dataset(
-        [part.path for part in parts if part.size],
-        schema=CHUNK_ROW,
-        format={"parquet": "parquet", "jsonl": "json"}[output_format],
-        filesystem=filesystem,
-    )
+    for name in committed(folder, output_format):
+        yield from chunks_of_part(folder, output_format, name)
+
+
+def chunks_of_part(folder: Location, output_format: OutputFormat, name: str) -> Iterator[pa.Table]:
+    """The chunks (CHUNK_ROW) of one part, some at a time.
+
+    Raises:
+        OutputError: It is damaged, or gone.
+    """
+    module = OUTPUT_FORMATS[output_format]
+    for rows in module.read_rows(folder, name):
+        yield rows if module.SCHEMA == CHUNK_ROW else chunk_rows(rows)

@@ -12,11 +12,11 @@ import pyarrow as pa
 from pipelines.outputs import manifest
 from pipelines.outputs.atomic_file import commit_text
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
-from pipelines.outputs.jsonl import NOTES, to_lines
+from pipelines.outputs.jsonl import NOTES, from_lines, to_lines
 from pipelines.outputs.lock import LOCK_FILES, lock
 from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
-from pipelines.outputs.part_note import PART_PATTERN, PartNote
+from pipelines.outputs.part_note import PART_PATTERN, PartNote, is_merged
 from pipelines.schema import ERROR_ROW
 from pipelines.storage import Location, StorePath
 
@@ -103,19 +103,40 @@ def clear(folder: Location) -> None:
 def read_notes(folder: Location, output_format: OutputFormat) -> dict[str, PartNote]:
     """The note of each committed part, by the part's name."""
     module = OUTPUT_FORMATS[output_format]
-    files = module.note_files(folder)
+    notes = committed(folder, output_format)
     with ThreadPoolExecutor(NOTES_AT_ONCE) as threads:  # from an object store each takes a round trip
-        return dict(zip((path.stem for path in files), threads.map(module.read_note, files), strict=True))
+        return dict(zip(notes, threads.map(module.read_note, notes.values()), strict=True))
+
+
+def committed(folder: Location, output_format: OutputFormat) -> dict[str, Location]:
+    """The file with the note of each committed part, by the part's name; those that a merged one replaces do not count.
+
+    Raises:
+        OutputError: The note of a merged part is damaged.
+    """
+    module = OUTPUT_FORMATS[output_format]
+    notes = {path.stem: path for path in module.note_files(folder)}
+    replaced = {old for name in notes if is_merged(name) for old in module.read_note(notes[name]).replaces}
+    return {name: path for name, path in notes.items() if name not in replaced}
 
 
 def discard_uncommitted(folder: Location, output_format: OutputFormat) -> None:
-    """Deletes what a killed run, or a killed task, left behind: whatever belongs to no committed part.
+    """Deletes what a killed run, task or `compact` left behind: whatever belongs to no committed part.
 
     Raises:
         OutputError: A file cannot be deleted.
     """
-    committed = {path.stem for path in OUTPUT_FORMATS[output_format].note_files(folder)}
-    _delete(path for path in _written(folder) if path.stem not in committed)
+    names = committed(folder, output_format)
+    _delete(path for path in _written(folder) if path.stem not in names)
+
+
+def delete_part(folder: Location, output_format: OutputFormat, name: str) -> None:
+    """Deletes a part, and its errors.
+
+    Raises:
+        OutputError: A file cannot be deleted.
+    """
+    _delete([*OUTPUT_FORMATS[output_format].files_of(folder, name), folder / ERRORS / f"{name}.jsonl"])
 
 
 def _written(folder: Location) -> list[Location]:
@@ -143,6 +164,21 @@ def write_errors(folder: Location, name: str, rows: pa.Table) -> None:
         path.unlink(missing_ok=True)  # of an earlier attempt at the same part
 
 
+def read_errors_of(folder: Location, name: str) -> pa.Table:
+    """The records that the part `name` could not tag (ERROR_ROW).
+
+    Raises:
+        OutputError: Their file is damaged.
+    """
+    path = folder / ERRORS / f"{name}.jsonl"
+    try:
+        return from_lines(path.read_bytes(), ERROR_ROW)
+    except FileNotFoundError:
+        return ERROR_ROW.empty_table()
+    except (OSError, pa.ArrowException) as error:
+        raise OutputError(f"{path}: damaged ({error}); tag again with --overwrite") from None
+
+
 def write_input_errors(folder: Location, reasons: Mapping[str, str]) -> None:
     """Commits why input files were not read, by path, in the place of what an earlier run said of that.
 
@@ -159,9 +195,9 @@ def write_input_errors(folder: Location, reasons: Mapping[str, str]) -> None:
 
 
 def read_errors(folder: Location) -> Iterator[str]:
-    """The lines of all error files, JSON objects (ERROR_ROW)."""
-    for name in (INPUT_ERRORS, PART_PATTERN):
-        paths: list[Location] = sorted((folder / ERRORS).glob(f"{name}.jsonl"))
-        for path in paths:
+    """The lines of the error files of the inputs and of all committed parts, JSON objects (ERROR_ROW)."""
+    for name in (INPUT_ERRORS, *committed(folder, Manifest.read(folder).settings["output_format"])):
+        path = folder / ERRORS / f"{name}.jsonl"
+        if path.exists():
             with path.open("rb") as lines:
                 yield from (line.decode() for line in lines)

@@ -9,7 +9,7 @@ from ray.data.block import Block
 from ray.data.datasource import Datasink
 
 from pipelines.outputs import folder as output_folder
-from pipelines.outputs.chunk_rows import chunk_rows, error_rows
+from pipelines.outputs.chunk_rows import error_rows
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from pipelines.outputs.metrics import count_commit
 from pipelines.outputs.output_error import OutputError
@@ -32,7 +32,7 @@ class PartSink(Datasink[None]):
         self._run_id = run_id
 
     def write(self, blocks: Iterable[Block], ctx: Any) -> None:
-        """Commits the documents of `blocks` (CHUNK): their errors first, then their chunks, which is what counts.
+        """Commits the documents of `blocks` (CHUNK): their errors first, then their rows, which is what counts.
 
         Raises:
             OutputError: The folder cannot be written from here.
@@ -44,7 +44,8 @@ class PartSink(Datasink[None]):
         name = part_name(self._run_id, ctx.task_idx)
         try:
             output_folder.write_errors(self._folder, name, error_rows(documents))
-            OUTPUT_FORMATS[self._format].write_part(self._folder, name, chunk_rows(documents), note)
+            module = OUTPUT_FORMATS[self._format]
+            module.write_part(self._folder, name, [module.to_rows(documents)], note)
         except OSError as error:
             raise OutputError(
                 f"{self._folder}: {name} cannot be written on {platform.node()} ({error.strerror or error}); every "

@@ -132,6 +132,13 @@ def test_imports_go_one_way(path):
         )
 
 
+@pytest.mark.parametrize("name", ["verification", "row_checks", "verdict"])
+def test_what_is_asked_of_a_dataset_reads_nothing(name):
+    inside = {"pipelines.outputs.part_note", "pipelines.row_checks", "pipelines.schema"}
+    found = imported(ROOT / f"pipelines/{name}.py", "pipelines", "actors")
+    assert {one for one in found if not one.startswith(tuple(inside))} == set()
+
+
 @every_module
 def test_files_are_small(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= LARGEST

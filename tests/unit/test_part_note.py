@@ -129,8 +129,8 @@ def test_a_note_says_what_its_documents_are():
         document("β.xml", 7, last=True, error="cut off", sentences=0, metadata=[("x", "y"), (BROKEN_FILE, "true")]),
     )
     assert note.coverage == {
-        "a.jsonl": Coverage(version="version of a.jsonl", ranges=((0, 2), (3, 4)), end=4),
-        "β.xml": Coverage(version="version of β.xml", ranges=((7, 8),), end=8),
+        "a.jsonl": Coverage(version="version of a.jsonl", ranges=((0, 2), (3, 4)), end=4, chunks=3, errors=1),
+        "β.xml": Coverage(version="version of β.xml", ranges=((7, 8),), end=8, errors=1),
     }
     assert note.counts == Counts(
         documents=4, sentences=4, tokens=8, chunks={"DNA": 1, "protein": 2}, errors=2, broken_files=1
