@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.corpora import pubmed
+from pipelines.corpora import xml_stream
 from pipelines.corpora.input_files import InputError, InputFile
 from pipelines.corpora.pubmed import read_pubmed
 from pipelines.corpora.records import ReaderOptions, Record, read_tables
@@ -69,7 +69,7 @@ def test_reads_gzip_the_same(tmp_path):
 
 @pytest.mark.parametrize("chunk_bytes", [1, 7, 19, 20, 21, 400, 5000])
 def test_where_the_bytes_are_cut_makes_no_difference(monkeypatch, chunk_bytes):
-    monkeypatch.setattr(pubmed, "_CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr(xml_stream, "CHUNK_BYTES", chunk_bytes)
     assert list(read_pubmed(str(ARTICLES), ReaderOptions())) == EXPECTED
 
 
@@ -104,10 +104,10 @@ def test_a_set_without_articles_has_no_records(tmp_path, data):
         (b"", "not PubMed XML, or broken before its first record (Document is empty"),
         (b"PMID- 12345\n", "not PubMed XML, or broken before its first record (Start tag expected, '<' not found"),
         (b"\x89PNG\r\n\x1a\n", "not PubMed XML, or broken before its first record ("),
-        (b"<html><body/></html>", "XML, but not PubMed's: it is a <html>, not a <PubmedArticleSet>"),
+        (b"<html><body/></html>", "XML, but not PubMed XML: it is a <html>, not a <PubmedArticleSet>"),
         (
             b"<MedlineCitationSet><MedlineCitation/></MedlineCitationSet>",
-            "XML, but not PubMed's: it is a <MedlineCitationSet>",
+            "XML, but not PubMed XML: it is a <MedlineCitationSet>",
         ),
         (
             b"<PubmedArticleSet>" + b"<a>" * 5000,
@@ -201,11 +201,11 @@ def test_every_whole_record_before_the_cut_of_gzip_data_stands(tmp_path):
     ("name", "data"),
     [
         ("MAX_RECORD_BYTES", article_set(*["<x/>"] * 400_000)),
-        ("MAX_FILE_BYTES", article_set(*(article(i) for i in range(12_000)))),
+        ("MAX_UNPACKED_BYTES", article_set(*(article(i) for i in range(12_000)))),
     ],
 )
 def test_a_gzip_bomb_ends_early(tmp_path, monkeypatch, name, data):
-    monkeypatch.setattr(pubmed, name, 1 << 20)
+    monkeypatch.setattr(xml_stream, name, 1 << 20)
     rows = read_rows(tmp_path, gzip.compress(data), "a.xml.gz")
     assert rows[-1]["error"].startswith("more than 1 MiB of XML in one")
     assert len(rows) < 9000
