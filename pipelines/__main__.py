@@ -9,6 +9,7 @@ import typer
 from actors.model_files import ModelError
 from pipelines.commands.evaluate import evaluate
 from pipelines.commands.exit_codes import NOTHING_DONE
+from pipelines.commands.pubmed import pubmed
 from pipelines.commands.show import show
 from pipelines.commands.tag import tag
 from pipelines.config import ConfigError, RunStoppedError
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 for command in (tag, show, evaluate):
     app.command(no_args_is_help=True)(command)
+app.add_typer(pubmed, name="pubmed")
 
 
 def print_version(wanted: bool) -> None:

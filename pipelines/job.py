@@ -1,6 +1,7 @@
 """One batch job, from the files a user names to a finished output folder."""
 
 import contextlib
+import functools
 import math
 import os
 import time
@@ -18,19 +19,22 @@ import ray.exceptions
 from actors.execution_providers import Device
 from actors.model_files import ModelFiles
 from actors.token_classifier import TokenClassifier
+from pipelines import citations
 from pipelines.config import TASK_CPUS, ActorPool, RunStoppedError
 from pipelines.corpora.input_files import InputError, InputFile, find_input_files
+from pipelines.corpora.pubmed_plan import Withdrawn
 from pipelines.corpora.records import ReaderOptions
 from pipelines.corpora.source import CorpusSource, read_corpus
-from pipelines.local_ray import local_cpus, native_messages_to, ray_session
+from pipelines.local_ray import local_cpus, native_messages_to, ray_session, run_tasks
 from pipelines.ner import build_ner_pipeline
 from pipelines.outputs import folder as output_folder
 from pipelines.outputs.folder import Mode
 from pipelines.outputs.formats import OutputFormat
 from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
-from pipelines.outputs.part_note import Counts, Coverage, PartNote, merge_coverage
+from pipelines.outputs.part_note import Counts, Coverage, PartNote, length, merge_coverage
 from pipelines.outputs.sink import PartSink
+from pipelines.outputs.withdrawal import withdraw
 from pipelines.stages.ner_converter import NerConverter
 from pipelines.stages.sentence_detector import SentenceDetector
 
@@ -87,6 +91,7 @@ class RunSummary:
     tagging_seconds: float  # without the start of Ray
 
 
+Covered = Mapping[str, Coverage]
 Progress = Callable[[Sequence[InputFile]], AbstractContextManager[None]]
 """Shows a run while it goes on; given the files that it reads."""
 
@@ -100,6 +105,7 @@ def run(job: TagJob, progress: Progress) -> RunSummary:
     """
     began = time.monotonic()
     files = _absolute(find_input_files(job.inputs, job.input_format))
+    citations.refuse_two_baselines(files)
     _refuse_own_output(files, job.output)
     TokenClassifier(job.model, device=job.device)  # a model that cannot run is found here, not in an actor
     manifest = _manifest(job, files)
@@ -108,35 +114,54 @@ def run(job: TagJob, progress: Progress) -> RunSummary:
     held = output_folder.prepare(job.output, job.mode)
     if held:
         _refuse_other_settings(job.output, held, manifest)
-        manifest = replace(manifest, inputs=(*_inputs_not_named_again(held, files), *manifest.inputs))
+        inputs = {one["path"]: one for one in (*held.inputs, *manifest.inputs)}  # the new ones behind those held
+        manifest = replace(manifest, inputs=tuple(inputs.values()))
+    pubmed = citations.pubmed_files(manifest.inputs)
+    citations.refuse_two_baselines(pubmed)
     manifest.write(job.output)
     output_folder.discard_uncommitted(job.output, job.output_format)
     notes = output_folder.read_notes(job.output, job.output_format)
     covered = merge_coverage(notes.values())
     _refuse_changed_files(files, covered)
     to_read = [file for file in files if not (file.path in covered and covered[file.path].complete)]
+    citations.refuse_left_out(manifest.inputs, files, covered)
+    plan = functools.partial(citations.plan_files, pubmed, job.output.resolve(), run_tasks)
 
     started = time.monotonic()
-    if to_read:
+    if to_read or citations.files_to_scan(pubmed, job.output):
         with native_messages_to(job.output / RAY_LOG), ray_session(job.address) as resources:
             pool = _pool(job, resources)
             started = time.monotonic()
             with progress(to_read), _stopping_in_one_line(job.output):
-                _tag(job, pool, to_read, covered)
+                withdrawn = plan().withdrawn
+                if to_read:
+                    _tag(job, pool, to_read, covered, withdrawn)
+    else:
+        withdrawn = plan().withdrawn
+    withdraw(job.output, job.output_format, withdrawn)
     ended = time.monotonic()
 
     output_folder.discard_uncommitted(job.output, job.output_format)  # temporary files of workers that died
     after = output_folder.read_notes(job.output, job.output_format)
     _finish(job, manifest, files, after, seconds=ended - began)
     return RunSummary(
-        counts=Counts.total(note.counts for name, note in after.items() if name not in notes),
-        before=Counts.total(note.counts for note in notes.values()),
+        counts=_own_counts(notes, after),
+        before=Counts.total(note.counts for name, note in after.items() if name in notes),
         seconds=ended - began,
         tagging_seconds=ended - started,
     )
 
 
-def _tag(job: TagJob, pool: ActorPool, files: Sequence[InputFile], covered: Mapping[str, Coverage]) -> None:
+def _own_counts(before: Mapping[str, PartNote], after: Mapping[str, PartNote]) -> Counts:
+    """What a run did: the counts of its parts, and all that it withdrew, from earlier parts too."""
+    own = Counts.total(note.counts for name, note in after.items() if name not in before)
+    then, now = (Counts.total(one.counts for one in notes.values()) for notes in (before, after))
+    return replace(own, superseded=now.superseded - then.superseded, deleted=now.deleted - then.deleted)
+
+
+def _tag(
+    job: TagJob, pool: ActorPool, files: Sequence[InputFile], covered: Covered, withdrawn: Mapping[str, Withdrawn]
+) -> None:
     """Reads, tags and writes."""
     block_bytes = sum(file.size for file in files) // (pool.max_size * BLOCKS_AN_ACTOR)
     block_bytes = min(max(block_bytes, SMALLEST_BLOCK_BYTES), LARGEST_BLOCK_BYTES)
@@ -149,6 +174,7 @@ def _tag(job: TagJob, pool: ActorPool, files: Sequence[InputFile], covered: Mapp
         job.reader_options,
         block_bytes=block_bytes,
         covered={path: one.ranges for path, one in covered.items()},
+        withdrawn=withdrawn,
     )
     documents = build_ner_pipeline(
         read_corpus(source),
@@ -237,13 +263,7 @@ def _refuse_other_settings(folder: Path, held: Manifest, wanted: Manifest) -> No
             )
 
 
-def _inputs_not_named_again(held: Manifest, files: Sequence[InputFile]) -> list[Mapping[str, Any]]:
-    """Files of the run that is resumed which this run was not asked to read: their documents stay in the folder."""
-    named = {file.path for file in files}
-    return [one for one in held.inputs if one["path"] not in named]
-
-
-def _refuse_changed_files(files: Sequence[InputFile], covered: Mapping[str, Coverage]) -> None:
+def _refuse_changed_files(files: Sequence[InputFile], covered: Covered) -> None:
     for file in files:
         if file.path in covered and covered[file.path].version != file.version:
             raise InputError(file.path, "changed since it was tagged; replace the run with --overwrite")
@@ -263,6 +283,8 @@ def _finish(
             {
                 **one,
                 "documents": coverage.documents if coverage else 0,
+                "superseded": length(coverage.superseded) if coverage else 0,
+                "deleted": length(coverage.deleted) if coverage else 0,
                 "complete": one["path"] in read or (coverage is not None and coverage.complete),
             }
         )

@@ -17,6 +17,7 @@ from pipelines.corpora.input_files import InputFile
 from pipelines.evaluation import Evaluation
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from pipelines.outputs.part_note import Counts
+from pipelines.schema import DELETED, SUPERSEDED
 
 POLL_SECONDS = 0.5
 """How often the output folder is looked at for parts that were committed since."""
@@ -126,6 +127,7 @@ def summary_table(counts: Counts, *, seconds: float, tagging_seconds: float) -> 
         ("chunks", f"{sum(counts.chunks.values()):,}"),
         *((f"  {entity}", f"{number:,}") for entity, number in counts.chunks.items()),
         ("errors", f"{counts.errors:,}"),
+        *((name, f"{number:,}") for name in (SUPERSEDED, DELETED) if (number := getattr(counts, name))),
         ("seconds", f"{seconds:,.1f}"),
         ("documents/s", f"{counts.documents / tagging_seconds:,.1f}" if tagging_seconds else "-"),
     ]

@@ -67,7 +67,9 @@ def read_elements(path: str, records: XmlRecords) -> Iterator[etree._Element]:
             message = syntax_message(error)
             reason = f"after record {count} the XML is broken ({message}); download or copy the file again"
             if count == 0:
-                reason = f"not {records.name} XML, or broken before its first record ({message}); check what the file is"
+                reason = (
+                    f"not {records.name} XML, or broken before its first record ({message}); check what the file is"
+                )
             raise InputError(path, reason) from error
     if count == 0 and root.tag not in records.roots:
         raise InputError(path, f"XML, but not {records.name} XML: it is a <{root.tag}>, not a <{records.roots[0]}>")
