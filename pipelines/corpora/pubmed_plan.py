@@ -99,7 +99,7 @@ def plan_citations(paths: Sequence[str], citations_of: Callable[[str], pa.Table]
             citations.filter(mask) for mask in (pc.invert(citations["deletion"]), citations["deletion"])
         )
         deleted = deletions["pmid"].to_numpy()
-        np.maximum.at(state, deleted, np.clip(deletions["version"].to_numpy(), 1, _LATER_RECORD - 1).astype(np.uint8))
+        np.maximum.at(state, deleted, _state(deletions["version"].to_numpy()))
         files[path] = FilePlan(
             citations=records.num_rows,
             withdrawn=_withdraw(records["pmid"].to_numpy(), records["version"].to_numpy(), state),
@@ -129,10 +129,14 @@ def _withdraw(pmids: npt.NDArray[np.int32], versions: npt.NDArray[np.int16], sta
     named = pmids[order] != 0
     words = order[last & named]  # the file's own last word on each PMID
     after = state[pmids[words]]
-    deleted = (after != 0) & (after != _LATER_RECORD) & (versions[words] <= after)
+    deleted = (after != 0) & (after != _LATER_RECORD) & (_state(versions[words]) <= after)
     state[pmids[words]] = _LATER_RECORD
     superseded = np.concatenate([order[~last & named], words[after == _LATER_RECORD]])
     return {SUPERSEDED: _ordinals(superseded), DELETED: _ordinals(words[deleted])}
+
+
+def _state(deleted_versions: npt.NDArray[np.int16]) -> npt.NDArray[np.uint8]:
+    return np.clip(deleted_versions, 1, _LATER_RECORD - 1).astype(np.uint8)
 
 
 def _ordinals(indices: npt.NDArray[np.int64]) -> Ordinals:

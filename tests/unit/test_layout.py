@@ -16,7 +16,14 @@ MAY_IMPORT_RAY = {
 }
 LARGEST = 300
 COMMAND_LINE = {"pipelines.__main__", "pipelines.commands", "pipelines.terminal"}
-WIRING = {"pipelines.job", "pipelines.ner", "pipelines.light", "pipelines.serve", "pipelines.local_ray"}
+WIRING = {
+    "pipelines.job",
+    "pipelines.citations",
+    "pipelines.ner",
+    "pipelines.light",
+    "pipelines.serve",
+    "pipelines.local_ray",
+}
 
 
 def relative(path):
