@@ -145,9 +145,12 @@ def _ordinals(indices: npt.NDArray[np.int64]) -> Ordinals:
 
 def withhold(records: Iterable[Record], withdrawn: Withdrawn) -> Iterator[Record]:
     """The records of a file, those that are withdrawn without their text, and with the reason in their metadata."""
-    reasons = {ordinal: reason for reason, ordinals in withdrawn.items() for ordinal in ordinals.tolist()}
+    reasons = (None, *withdrawn)
+    marks = np.zeros(1 + max((ordinals[-1] for ordinals in withdrawn.values() if len(ordinals)), default=-1), np.uint8)
+    for mark, ordinals in enumerate(withdrawn.values(), start=1):
+        marks[ordinals] = mark
     for ordinal, record in enumerate(records):
-        reason = reasons.get(ordinal)
+        reason = reasons[marks[ordinal]] if ordinal < len(marks) else None
         yield record if reason is None else Record(record.document_id, None, {WITHDRAWN: reason})
 
 

@@ -5,9 +5,9 @@ reader, so that the ordinals are always the reader's.
 """
 
 import re
+from array import array
 from dataclasses import replace
 from io import BufferedIOBase
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -41,9 +41,17 @@ _OTHER_ENCODING = re.compile(rb"encoding\s*=\s*.(?!utf-8.)", re.IGNORECASE)
 _WITH_DELETIONS = replace(PUBMED, tags=(*PUBMED.tags, "DeleteCitation"))
 
 
-class _Citation(NamedTuple):
-    pmid: int
-    version: int
+class _Citations:
+    """PMIDs with versions; six bytes each, for a hostile file has tens of millions."""
+
+    def __init__(self) -> None:
+        self.pmids = array("i")
+        self.versions = array("h")
+
+    def add(self, pmid: bytes | str, version: bytes | str | None) -> None:
+        """Adds one; "" is no PMID, and without a version it is the first."""
+        self.pmids.append(int(pmid or 0))
+        self.versions.append(int(version or 1))
 
 
 class _UnusualError(Exception):
@@ -65,42 +73,40 @@ def scan_citations(path: str) -> pa.Table:
 
 
 def _parse(path: str) -> pa.Table:
-    records: list[_Citation] = []
-    deletions: list[_Citation] = []
-    problem = ""
+    records, deletions, problem = _Citations(), _Citations(), ""
     try:
         for element in read_elements(path, _WITH_DELETIONS):
             if element.tag == "DeleteCitation":
-                deletions += map(_citation, element.iterfind("PMID"))
+                for pmid in element.iterfind("PMID"):
+                    _add(deletions, pmid)
             else:
                 found = find_citation(element)
-                records.append(_citation(found[1]) if found else _Citation(0, 0))
+                _add(records, found[1] if found else element)
     except InputError as error:
         problem = error.reason
     return _to_table(records, deletions, problem)
 
 
-def _citation(pmid: etree._Element) -> _Citation:
+def _add(citations: _Citations, pmid: etree._Element) -> None:
     number, version = (pmid.text or "").strip(), pmid.get("Version", "")
-    return _Citation(
-        int(number) if re.fullmatch("[0-9]{1,8}", number) else 0,
-        int(version) if re.fullmatch("[0-9]{1,4}", version) else 1,
+    citations.add(
+        number if re.fullmatch("[0-9]{1,8}", number) else "", version if re.fullmatch("[0-9]{1,4}", version) else None
     )
 
 
-def _to_table(records: list[_Citation], deletions: list[_Citation], problem: str = "") -> pa.Table:
-    pmids, versions = np.array([*records, *deletions], np.int32).reshape(-1, 2).T
-    deletion = np.repeat([False, True], [len(records), len(deletions)])
-    table = pa.Table.from_arrays(
-        [pa.array(pmids), pa.array(versions.astype(np.int16)), pa.array(deletion)], schema=CITATION
-    )
+def _to_table(records: _Citations, deletions: _Citations, problem: str = "") -> pa.Table:
+    columns = [
+        np.concatenate([records.pmids, deletions.pmids]).astype(np.int32),
+        np.concatenate([records.versions, deletions.versions]).astype(np.int16),
+        np.repeat([False, True], [len(records.pmids), len(deletions.pmids)]),
+    ]
+    table = pa.Table.from_arrays([pa.array(column) for column in columns], schema=CITATION)
     return table.replace_schema_metadata({PROBLEM: problem} if problem else None)
 
 
-def _search(file: BufferedIOBase) -> tuple[list[_Citation], list[_Citation]]:
+def _search(file: BufferedIOBase) -> tuple[_Citations, _Citations]:
     """The records and deletions of a file that is laid out as usual."""
-    records: list[_Citation] = []
-    deletions: list[_Citation] = []
+    records, deletions = _Citations(), _Citations()
     buffer, total = b"", 0
     while data := file.read(READ_BYTES):
         if not total:
@@ -113,9 +119,9 @@ def _search(file: BufferedIOBase) -> tuple[list[_Citation], list[_Citation]]:
             _search_records(buffer[:end], records, deletions)
             buffer = buffer[end:]
     set_end = _SET_END.search(buffer)
-    if not records or not set_end:  # nothing for us, or cut off
+    if not records.pmids or not set_end:  # nothing for us, or cut off
         raise _UnusualError
-    deletions += _deletions(buffer[: set_end.start()])
+    _add_deletions(buffer[: set_end.start()], deletions)
     return records, deletions
 
 
@@ -126,7 +132,7 @@ def _behind_set_start(data: bytes) -> bytes:
     return data[start.end() :]
 
 
-def _search_records(data: bytes, records: list[_Citation], deletions: list[_Citation]) -> None:
+def _search_records(data: bytes, records: _Citations, deletions: _Citations) -> None:
     """Adds the records of `data`, which ends where one ends, and the deletions between them.
 
     Raises:
@@ -140,23 +146,24 @@ def _search_records(data: bytes, records: list[_Citation], deletions: list[_Cita
     ends = [*(start.start() for start in starts[1:]), len(data)]
     behind = 0
     for start, end in zip(starts, ends, strict=True):
-        deletions += _deletions(data[behind : start.start()])
-        records.append(_Citation(int(start[2]), int(start[1] or 1)))
+        _add_deletions(data[behind : start.start()], deletions)
+        records.add(start[2], start[1])
         end_tag = _END.match(data, max(0, data.rfind(b"</Pubmed", start.end(), end)))
         if not end_tag:
             raise _UnusualError
         behind = end_tag.end()
 
 
-def _deletions(between: bytes) -> list[_Citation]:
-    """The deletions in what stands between two records, or behind the last.
+def _add_deletions(between: bytes, deletions: _Citations) -> None:
+    """Adds the deletions in what stands between two records, or behind the last.
 
     Raises:
         _UnusualError: There is something else.
     """
     if not between.strip():
-        return []
+        return
     found = _PMID.findall(between)
     if not _DELETIONS.fullmatch(between) or len(found) != between.count(b"<PMID"):
         raise _UnusualError
-    return [_Citation(int(pmid), int(version or 1)) for version, pmid in found]
+    for version, pmid in found:
+        deletions.add(pmid, version)
