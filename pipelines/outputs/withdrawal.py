@@ -113,4 +113,4 @@ def _recounted(note: PartNote, rows: pa.Table, errors: pa.Table) -> PartNote:
         superseded=sum(length(one.superseded) for one in coverage.values()),
         deleted=sum(length(one.deleted) for one in coverage.values()),
     )
-    return PartNote(coverage=coverage, counts=counts)
+    return replace(note, coverage=coverage, counts=counts)
