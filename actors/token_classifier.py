@@ -49,6 +49,16 @@ class TokenClassifier:
 
     def __init__(self, model: ModelFiles, *, device: Device = "cpu", threads: int = 1) -> None:
         self._session = OnnxSession(model.graph, device=device, threads=threads)
+        self._model = model
+        self.check()
+
+    def check(self) -> None:
+        """Runs the model on the largest input and word piece id that it must take: what loads may still not run.
+
+        Raises:
+            ModelError: It fails, or gives another number of labels than the model's settings name.
+        """
+        model = self._model
         pieces = min(model.max_length, TRIAL_LENGTH)
         try:
             logits = self._session.run(np.full((1, pieces), model.largest_piece, dtype=np.int64))

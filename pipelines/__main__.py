@@ -7,11 +7,13 @@ from typing import Annotated, NoReturn
 import typer
 
 from actors.model_files import ModelError
+from pipelines.commands.compact import compact
 from pipelines.commands.evaluate import evaluate
 from pipelines.commands.exit_codes import NOTHING_DONE
 from pipelines.commands.pubmed import pubmed
 from pipelines.commands.show import show
 from pipelines.commands.tag import tag
+from pipelines.commands.verify import verify
 from pipelines.config import ConfigError, RunStoppedError
 from pipelines.corpora.input_files import InputError
 from pipelines.evaluation import EvaluationError
@@ -25,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (tag, show, evaluate):
+for command in (tag, show, evaluate, verify, compact):
     app.command(no_args_is_help=True)(command)
 app.add_typer(pubmed, name="pubmed")
 

@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 from pipelines.corpora.input_files import InputError, InputFile, find_input_files
@@ -11,13 +10,19 @@ from pipelines.corpora.pubmed_plan import CitationPlan, order_files, plan_citati
 from pipelines.corpora.pubmed_scan import scan_citations
 from pipelines.outputs.citation_cache import discard_unfinished, has_citations, read_citations, write_citations
 from pipelines.outputs.part_note import Coverage
+from pipelines.storage import Location
 
 
 def pubmed_files(inputs: Iterable[Mapping[str, Any]]) -> list[InputFile]:
-    """The PubMed files among the inputs of a manifest."""
+    """The PubMed files that were read or will be.
+
+    Args:
+        inputs: Rows of manifests, the later ones behind; of a file that an earlier run read, and which is now refused,
+            the earlier one counts.
+    """
     names = [field.name for field in fields(InputFile)]
-    rows = (one for one in inputs if one["format"] == "pubmed")
-    return [InputFile(**{name: one[name] for name in names}) for one in rows]
+    rows = {one["path"]: one for one in inputs if one["format"] == "pubmed" and one["version"]}
+    return [InputFile(**{name: one[name] for name in names}) for one in rows.values()]
 
 
 def refuse_two_baselines(files: Iterable[InputFile]) -> None:
@@ -39,12 +44,12 @@ def refuse_left_out(
     """
     paths = {file.path for file in named}
     for file in inputs:
-        path, done = file["path"], file.get("complete")
-        if file["format"] == "pubmed" and not (path in paths or done or (path in covered and covered[path].complete)):
+        path, known = file["path"], file.get("complete") or file.get("error")
+        if file["format"] == "pubmed" and not (path in paths or known or (path in covered and covered[path].complete)):
             raise InputError(path, "is part of this run and was not tagged to its end; name it again")
 
 
-def files_to_scan(files: Sequence[InputFile], folder: Path) -> list[InputFile]:
+def files_to_scan(files: Sequence[InputFile], folder: Location) -> list[InputFile]:
     """The PubMed files whose citations are not kept in the folder.
 
     Raises:
@@ -62,7 +67,7 @@ ForEach = Callable[[Callable[[InputFile], None], Sequence[InputFile]], object]
 """Calls a function with each of the files, in several processes."""
 
 
-def plan_files(files: Sequence[InputFile], folder: Path, for_each: ForEach) -> CitationPlan:
+def plan_files(files: Sequence[InputFile], folder: Location, for_each: ForEach) -> CitationPlan:
     """The plan for PubMed files; those whose citations the folder does not hold yet are scanned first.
 
     Raises:
@@ -75,5 +80,5 @@ def plan_files(files: Sequence[InputFile], folder: Path, for_each: ForEach) -> C
     return plan_citations([file.path for file in files], lambda path: read_citations(folder, path))
 
 
-def _scan_file(folder: Path, file: InputFile) -> None:
+def _scan_file(folder: Location, file: InputFile) -> None:
     write_citations(folder, file.path, file.version, scan_citations(file.path))

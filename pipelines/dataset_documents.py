@@ -1,7 +1,6 @@
 """A dataset read back as documents, each with its text, its sentences and its chunks."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.corpora.formats import READERS
+from pipelines.corpora.identity import identify
 from pipelines.corpora.input_files import InputError, InputFile, find_input_files
 from pipelines.corpora.records import ReaderOptions, read_tables
 from pipelines.nested_lists import nest, structs
@@ -20,17 +20,18 @@ from pipelines.outputs.rows_by_source import RowsBySource
 from pipelines.schema import DOCUMENT, DOCUMENT_ROW
 from pipelines.stages.document_assembler import DocumentAssembler
 from pipelines.stages.sentence_detector import SentenceDetector
+from pipelines.storage import Location
 
 _BEYOND = 1 << 62
 """An ordinal that no file has."""
 
 
-def documents_of(folder: Path) -> Iterator[pa.Table]:
-    """The documents of a finished or a half-finished dataset (DOCUMENT_ROW), file by file, in no more memory than one
-    file's chunks need.
+def documents_of(folder: Location) -> Iterator[pa.Table]:
+    """The documents of a finished or a half-finished dataset (DOCUMENT_ROW).
 
-    A dataset with a row a document is read as it is. One with a row a chunk has no texts: these are read again from the
-    input files. Records that no part covers yet, and those that were withdrawn, are left out.
+    A dataset with a row a document is read as it is. One with a row a chunk has no texts: these are read again from
+    the input files, one after another; in memory are no more than the chunks of one file. Records that no part covers
+    yet, and those that were withdrawn, are left out.
 
     Raises:
         OutputError: The folder holds no dataset, or a damaged one.
@@ -67,6 +68,10 @@ def same_file(entry: Mapping[str, Any], coverage: Coverage) -> InputFile:
         raise InputError(
             path, "is not there any more, and the dataset holds no texts; put the file back to where it was"
         ) from None
+    identified = identify([file], [entry])
+    for refused in identified.refused:
+        raise refused
+    [file] = identified.files
     if file.version != coverage.version:
         raise InputError(path, "changed since it was tagged; put the old file back, or tag again with --overwrite")
     return file
@@ -87,12 +92,13 @@ def _gaps(ranges: tuple[Range, ...]) -> Iterator[Range]:
 
 
 def _set_aside(documents: pa.Table, errors: pa.Table) -> pa.Table:
-    """The same documents of one file (DOCUMENT), those in `errors` (ERROR_ROW) without their text, and with the reason."""
+    """Documents of one file (DOCUMENT), those that stand in `errors` (ERROR_ROW) with the reason and without a text."""
     reasons = dict(zip(errors["ordinal"].to_pylist(), errors["error"].to_pylist(), strict=True))
     error = pa.array([reasons.get(ordinal) for ordinal in documents["ordinal"].to_pylist()], pa.string())
     text = pc.if_else(error.is_valid(), None, documents["text"])
-    columns = {"text": text, "error": pc.coalesce(error, documents["error"])}
-    return pa.table([columns[name] if name in columns else documents[name] for name in DOCUMENT.names], schema=DOCUMENT)
+    columns = dict(zip(documents.column_names, documents.columns, strict=True))
+    columns |= {"text": text, "error": pc.coalesce(error, documents["error"])}
+    return pa.table(columns, schema=DOCUMENT)
 
 
 def _nest(documents: pa.Table, chunks: pa.Table) -> pa.Table:
@@ -107,7 +113,6 @@ def _nest(documents: pa.Table, chunks: pa.Table) -> pa.Table:
     rows = chunks.filter(pc.is_in(chunks["ordinal"], documents["ordinal"])).combine_chunks()
     kind = DOCUMENT_ROW.field("chunks").type
     values = structs(kind.value_type, {field.name: rows[field.name].combine_chunks() for field in kind.value_type})
-    columns = {"chunks": nest(lengths, values, kind)}
-    return pa.table(
-        [columns[name] if name in columns else documents[name] for name in DOCUMENT_ROW.names], schema=DOCUMENT_ROW
-    )
+    columns = dict(zip(documents.column_names, documents.columns, strict=True))
+    columns |= {"chunks": nest(lengths, values, kind)}
+    return pa.table([columns[name] for name in DOCUMENT_ROW.names], schema=DOCUMENT_ROW)

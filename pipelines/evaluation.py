@@ -14,8 +14,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.outputs.chunk_rows import chunk_rows
-from pipelines.schema import CHUNK_ROW, DOCUMENT_ROW
+from pipelines.outputs.dataset import chunk_tables
+from pipelines.outputs.manifest import NAME as MANIFEST
+from pipelines.schema import CHUNK_ROW
+from pipelines.storage import Location, arrow
 
 Span = tuple[int, int, str]
 """start, end (half-open code points of the document's text), entity"""
@@ -154,8 +156,10 @@ def read_gold(path: Path) -> dict[str, GoldDocument]:
     return gold
 
 
-def read_predictions(folder: Path) -> pa.Table:
-    """Reads the .parquet or .jsonl parts of an output folder; names that begin with "_" or "." are passed over.
+def read_predictions(folder: Location) -> pa.Table:
+    """Reads the committed parts of an output folder, or, in a folder of somebody else's, all .parquet or .jsonl files.
+
+    Names that begin with "_" or "." are passed over.
 
     Returns:
         The chunks of all parts. Schema: `PREDICTION`.
@@ -163,25 +167,36 @@ def read_predictions(folder: Path) -> pa.Table:
     Raises:
         EvaluationError: The folder has no parts, or parts of both formats, or a part cannot be read, or lacks a column
             or a value. The message names the file, and the line of a .jsonl part.
+        OutputError: The folder holds a run of ours that is damaged.
     """
-    parts = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix in _READERS and not any(name.startswith(("_", ".")) for name in path.relative_to(folder).parts)
-    ]
+    try:
+        if (folder / MANIFEST).exists():
+            chunks = (rows.select(PREDICTION.names) for rows in chunk_tables(folder))
+            return pa.concat_tables([PREDICTION.empty_table(), *chunks])
+        parts = _parts(folder)
+    except OSError as error:
+        raise EvaluationError(f"{folder}: cannot be read ({error.strerror}); check it and its permissions") from error
     formats = sorted({path.suffix for path in parts})
     if len(formats) != 1:
         raise EvaluationError(f"{folder}: {'both .jsonl and .parquet' if formats else 'no .jsonl or .parquet'} parts")
     return pa.concat_tables([_READERS[path.suffix](path) for path in parts])
 
 
-def _read_parquet_part(path: Path) -> pa.Table:
+def _parts(folder: Location) -> list[Location]:
+    files: list[Location] = sorted(folder.rglob("*"))
+    inside = len(str(folder))
+    return [
+        path
+        for path in files
+        if path.suffix in _READERS and not any(name[:1] in ("_", ".") for name in str(path)[inside:].split("/") if name)
+    ]
+
+
+def _read_parquet_part(path: Location) -> pa.Table:
     try:
-        file = pq.ParquetFile(path)
-        nested = "chunks" in file.schema_arrow.names  # a row a document
-        part = file.read(DOCUMENT_ROW.names if nested else PREDICTION.names)
-        part = chunk_rows(part.cast(DOCUMENT_ROW)) if nested else part
-    except (ValueError, OSError) as error:  # Arrow's own are these, too
+        filesystem, name = arrow(path)
+        part = pq.ParquetFile(name, filesystem=filesystem).read(PREDICTION.names)
+    except (pa.ArrowException, OSError) as error:  # Arrow raises OSError for damaged pages
         raise EvaluationError(f"{path}: not a Parquet file that can be read: {str(error).splitlines()[0]}") from error
     for name in PREDICTION.names:
         if name not in part.column_names:
@@ -194,7 +209,7 @@ def _read_parquet_part(path: Path) -> pa.Table:
         raise EvaluationError(f"{path}: {str(error).splitlines()[0]}") from error
 
 
-def _read_json_lines_part(path: Path) -> pa.Table:
+def _read_json_lines_part(path: Location) -> pa.Table:
     kinds = [int if pa.types.is_integer(child.type) else str for child in PREDICTION]
     columns: list[list[Any]] = [[] for _ in kinds]
     for place, record in _read_json_lines(path):
@@ -209,7 +224,7 @@ def _read_json_lines_part(path: Path) -> pa.Table:
 _READERS = {".parquet": _read_parquet_part, ".jsonl": _read_json_lines_part}
 
 
-def _read_json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _read_json_lines(path: Location) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each record, and where it stands; blank lines are passed over."""
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):

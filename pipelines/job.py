@@ -1,17 +1,12 @@
 """One batch job, from the files a user names to a finished output folder."""
 
-import contextlib
 import functools
 import math
-import os
 import time
-import traceback
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import Any
 
 import ray.data
 import ray.exceptions
@@ -20,8 +15,9 @@ from actors.execution_providers import Device
 from actors.model_files import ModelFiles
 from actors.token_classifier import TokenClassifier
 from pipelines import citations
-from pipelines.config import TASK_CPUS, ActorPool, RunStoppedError
-from pipelines.corpora.input_files import InputError, InputFile, find_input_files
+from pipelines.config import TASK_CPUS, ActorPool
+from pipelines.corpora.identity import identify, to_hash
+from pipelines.corpora.input_files import InputError, InputFile, absolute, find_input_files
 from pipelines.corpora.pubmed_plan import Withdrawn
 from pipelines.corpora.records import ReaderOptions
 from pipelines.corpora.source import CorpusSource, read_corpus
@@ -32,11 +28,15 @@ from pipelines.outputs.folder import Mode
 from pipelines.outputs.formats import OutputFormat
 from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
-from pipelines.outputs.part_note import Counts, Coverage, PartNote, length, merge_coverage
+from pipelines.outputs.part_note import Counts, Coverage, PartNote, merge_coverage
 from pipelines.outputs.sink import PartSink
 from pipelines.outputs.withdrawal import withdraw
+from pipelines.poison_guard import start_attempts
+from pipelines.resuming import input_rows, joined_inputs, refuse_changed_files, refuse_other_settings
+from pipelines.run_log import ray_log, stopping_in_one_line
 from pipelines.stages.ner_converter import NerConverter
 from pipelines.stages.sentence_detector import SentenceDetector
+from pipelines.storage import Location, is_within, location
 
 SMALLEST_BLOCK_BYTES, LARGEST_BLOCK_BYTES = 64 << 10, 256 << 10
 BLOCKS_AN_ACTOR = 8
@@ -48,8 +48,6 @@ BYTES_A_CHARACTER = 4
 """Arrow bytes that a character of text takes at least, with its words and word pieces beside it; 5 to 6 are usual.
 Ray joins what the reader yields until a block has the size that it is told: it ends a block where the reader does."""
 
-RAY_LOG = "_ray.log"
-
 STALL_SECONDS = 1800
 """With no block finished for so long, longer than a model takes to load, the run is stopped rather than hang."""
 
@@ -59,7 +57,7 @@ class TagJob:
     """What to tag, how, and where to.
 
     Attributes:
-        inputs: Files, folders and patterns.
+        inputs: Files, folders and patterns, local or in an object store.
         output: The output folder.
         actors: `N`, `MIN:MAX`, or None for as many as fit.
         address: Of the Ray cluster to run on; None starts a Ray on this machine.
@@ -67,7 +65,7 @@ class TagJob:
     """
 
     inputs: Sequence[str]
-    output: Path
+    output: Location
     model: ModelFiles
     ner_converter: NerConverter
     input_format: str = "auto"
@@ -87,52 +85,79 @@ class RunSummary:
 
     counts: Counts
     before: Counts
+    refused: Sequence[InputError]  # input files that were not read
+    hashed_bytes: int  # of the input files whose version was not known
+    hashing_seconds: float
     seconds: float
     tagging_seconds: float  # without the start of Ray
 
 
 Covered = Mapping[str, Coverage]
-Progress = Callable[[Sequence[InputFile]], AbstractContextManager[None]]
-"""Shows a run while it goes on; given the files that it reads."""
+Progress = Callable[[Sequence[InputFile]], AbstractContextManager[object]]
+"""Shows a step of a run while it goes on; given the files that it reads."""
 
 
-def run(job: TagJob, progress: Progress) -> RunSummary:
+def run(job: TagJob, hashing: Progress, progress: Progress) -> RunSummary:
     """Runs a job to its end.
+
+    Args:
+        job: What to do.
+        hashing: Shows that files are read to find out which version of them they are.
+        progress: Shows that files are tagged.
 
     Raises:
         InputError, ModelError, OutputError, ConfigError: Before anything is read or written, where the job cannot
             work; the message is one line and says what to do.
     """
     began = time.monotonic()
-    files = _absolute(find_input_files(job.inputs, job.input_format))
+    files = absolute(find_input_files(job.inputs, job.input_format))
     citations.refuse_two_baselines(files)
     _refuse_own_output(files, job.output)
     TokenClassifier(job.model, device=job.device)  # a model that cannot run is found here, not in an actor
     manifest = _manifest(job, files)
     if job.address is None:
         _pool(job, {"CPU": local_cpus() + 1, "GPU": math.inf})  # before Ray, which finds the GPUs, takes seconds
-    held = output_folder.prepare(job.output, job.mode)
+    with output_folder.claim(job.output):
+        return _run(job, files, manifest, hashing, progress, began=began)
+
+
+def _run(
+    job: TagJob, files: Sequence[InputFile], manifest: Manifest, hashing: Progress, progress: Progress, *, began: float
+) -> RunSummary:
+    """Runs a job whose output folder is its own."""
+    held = output_folder.prepare(job.output, job.mode) if job.mode != "overwrite" else None
     if held:
-        _refuse_other_settings(job.output, held, manifest)
-        inputs = {one["path"]: one for one in (*held.inputs, *manifest.inputs)}  # the new ones behind those held
-        manifest = replace(manifest, inputs=tuple(inputs.values()))
-    pubmed = citations.pubmed_files(manifest.inputs)
+        refuse_other_settings(job.output, held, manifest)
+    hashing_began = time.monotonic()
+    recorded = held.inputs if held else ()
+    hashed = to_hash(files, recorded)
+    with hashing(hashed):
+        identified = identify(files, recorded)
+    hashing_ended = time.monotonic()
+    if not identified.files:
+        raise identified.refused[0]
+    manifest = replace(manifest, inputs=joined_inputs(recorded, input_rows(files, identified)))
+    pubmed = citations.pubmed_files((*recorded, *manifest.inputs))
     citations.refuse_two_baselines(pubmed)
-    manifest.write(job.output)
-    output_folder.discard_uncommitted(job.output, job.output_format)
+    if job.mode == "overwrite":
+        output_folder.prepare(job.output, job.mode)  # only now, for it deletes
+    files = identified.files
     notes = output_folder.read_notes(job.output, job.output_format)
     covered = merge_coverage(notes.values())
-    _refuse_changed_files(files, covered)
-    to_read = [file for file in files if not (file.path in covered and covered[file.path].complete)]
+    refuse_changed_files(files, covered)
     citations.refuse_left_out(manifest.inputs, files, covered)
+    manifest.write(job.output)
+    output_folder.write_input_errors(job.output, manifest.input_errors)
+    output_folder.discard_uncommitted(job.output, job.output_format)
+    to_read = [file for file in files if not (file.path in covered and covered[file.path].complete)]
     plan = functools.partial(citations.plan_files, pubmed, job.output.resolve(), run_tasks)
 
     started = time.monotonic()
     if to_read or citations.files_to_scan(pubmed, job.output):
-        with native_messages_to(job.output / RAY_LOG), ray_session(job.address) as resources:
+        with ray_log(job.output) as log, native_messages_to(log), ray_session(job.address) as resources:
             pool = _pool(job, resources)
             started = time.monotonic()
-            with progress(to_read), _stopping_in_one_line(job.output):
+            with progress(to_read), stopping_in_one_line(job.output, log):
                 withdrawn = plan().withdrawn
                 if to_read:
                     _tag(job, pool, to_read, covered, withdrawn)
@@ -147,6 +172,9 @@ def run(job: TagJob, progress: Progress) -> RunSummary:
     return RunSummary(
         counts=_own_counts(notes, after),
         before=Counts.total(note.counts for name, note in after.items() if name in notes),
+        refused=identified.refused,
+        hashed_bytes=sum(file.size for file in hashed),
+        hashing_seconds=hashing_ended - hashing_began,
         seconds=ended - began,
         tagging_seconds=ended - started,
     )
@@ -180,6 +208,7 @@ def _tag(
         read_corpus(source),
         model=job.model,
         pool=pool,
+        attempts=start_attempts(),
         sentence_detector=SentenceDetector(),
         ner_converter=job.ner_converter,
     )
@@ -192,33 +221,10 @@ def _tag(
         raise
 
 
-@contextlib.contextmanager
-def _stopping_in_one_line(output: Path) -> Iterator[None]:
-    """What breaks a run (a full disk, a lost cluster, a fault of ours) becomes one line, its traceback a log."""
-    try:
-        yield
-    except OutputError:
-        raise
-    except Exception as error:
-        log = output / RAY_LOG
-        with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
-            traceback.print_exception(error, file=file)
-        cause = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-        raise RunStoppedError(
-            f"{output}: the run stopped ({cause}); what was committed stays, --resume goes on from there; more in {log}"
-        ) from error
-
-
-def _absolute(files: Sequence[InputFile]) -> list[InputFile]:
-    """The same files, by names that mean the same in a worker and in a later run from another folder."""
-    return [replace(file, path=os.path.abspath(file.path)) for file in files]  # noqa: PTH100  # resolve() follows links
-
-
-def _refuse_own_output(files: Sequence[InputFile], output: Path) -> None:
+def _refuse_own_output(files: Sequence[InputFile], output: Location) -> None:
     """A dataset has the columns of a corpus: an output folder among the inputs would be tagged as one."""
-    own = output.resolve()
     for file in files:
-        if Path(file.path).resolve().is_relative_to(own):
+        if is_within(location(file.path), output):
             raise InputError(file.path, f"lies in the output folder {output}; choose another --output")
 
 
@@ -250,25 +256,6 @@ def _manifest(job: TagJob, files: Sequence[InputFile]) -> Manifest:
     )
 
 
-def _refuse_other_settings(folder: Path, held: Manifest, wanted: Manifest) -> None:
-    if held.model["sha256"] != wanted.model["sha256"]:
-        raise OutputError(
-            f"{folder}: was tagged with another model ({held.model['folder']}); --overwrite, or name that"
-        )
-    for name, value in wanted.settings.items():
-        if held.settings.get(name) != value:
-            raise OutputError(
-                f"{folder}: was begun with {name} {held.settings.get(name)}, not {value}; resume with the same "
-                f"options, or replace it with --overwrite"
-            )
-
-
-def _refuse_changed_files(files: Sequence[InputFile], covered: Covered) -> None:
-    for file in files:
-        if file.path in covered and covered[file.path].version != file.version:
-            raise InputError(file.path, "changed since it was tagged; replace the run with --overwrite")
-
-
 def _finish(
     job: TagJob, manifest: Manifest, files: Sequence[InputFile], notes: Mapping[str, PartNote], *, seconds: float
 ) -> None:
@@ -282,15 +269,13 @@ def _finish(
         inputs.append(
             {
                 **one,
-                "documents": coverage.documents if coverage else 0,
-                "superseded": length(coverage.superseded) if coverage else 0,
-                "deleted": length(coverage.deleted) if coverage else 0,
+                **(coverage or Coverage(version=one["version"], ranges=())).counts,
                 "complete": one["path"] in read or (coverage is not None and coverage.complete),
             }
         )
     replace(
         manifest,
-        state="finished with errors" if counts.errors else "finished",
+        state="finished with errors" if counts.errors or manifest.input_errors else "finished",
         inputs=tuple(inputs),
         counts=asdict(counts),
         seconds=round(seconds, 3),

@@ -1,10 +1,12 @@
 """The pipeline on Ray Data: records in, documents with their chunks out."""
 
+from typing import Any
+
 import ray.data
 
 from actors.model_files import ModelFiles
-from actors.token_classifier import TokenClassifier
 from pipelines.config import TASK_CPUS, ActorPool
+from pipelines.poison_guard import GuardedTokenClassifier
 from pipelines.stages.document_assembler import DocumentAssembler
 from pipelines.stages.ner_converter import NerConverter
 from pipelines.stages.sentence_detector import SentenceDetector
@@ -16,12 +18,14 @@ def build_ner_pipeline(
     *,
     model: ModelFiles,
     pool: ActorPool,
+    attempts: Any,
     sentence_detector: SentenceDetector,
     ner_converter: NerConverter,
 ) -> ray.data.Dataset:
     """Wires the stages: four run as tasks, the model in a pool of actors. Nothing runs until the result is consumed.
 
-    Tasks and actors stay separate operators because they reserve different amounts of CPU (`TASK_CPUS`).
+    Tasks and actors stay separate operators because they reserve different amounts of CPU (`TASK_CPUS`). `attempts` is
+    what `poison_guard.start_attempts` gives.
     """
     tokenizer = Tokenizer(folder=model.folder, max_length=model.max_length)
     return (
@@ -29,8 +33,8 @@ def build_ner_pipeline(
         .map_batches(sentence_detector.transform, batch_format="pyarrow", num_cpus=TASK_CPUS)
         .map_batches(tokenizer.transform, batch_format="pyarrow", num_cpus=TASK_CPUS)
         .map_batches(
-            TokenClassifier,
-            fn_constructor_args=(model,),
+            GuardedTokenClassifier,
+            fn_constructor_args=(model, attempts),
             fn_constructor_kwargs={"device": pool.device, "threads": pool.threads},
             compute=ray.data.ActorPoolStrategy(min_size=pool.min_size, max_size=pool.max_size),
             batch_format="pyarrow",

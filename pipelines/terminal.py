@@ -4,7 +4,6 @@ import contextlib
 import threading
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -15,17 +14,29 @@ from rich.text import Text
 from pipelines.corpora.counting import count_records
 from pipelines.corpora.input_files import InputFile
 from pipelines.evaluation import Evaluation
+from pipelines.outputs.compaction import Size
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
+from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import Counts
 from pipelines.schema import DELETED, SUPERSEDED
+from pipelines.storage import Location, StorePath
+from pipelines.verdict import Verdict
 
 POLL_SECONDS = 0.5
 """How often the output folder is looked at for parts that were committed since."""
+STORE_POLL_SECONDS = 5
+"""The same in an object store, where each look is paid for."""
+
+
+def hashing_status(console: Console, files: Sequence[InputFile]) -> contextlib.AbstractContextManager[object]:
+    """Shows that files are read to tell which version of them they are; nothing where none is."""
+    size = sum(file.size for file in files)
+    return console.status(f"reading {len(files):,} new files, {size / 1e6:,.0f} MB, to know them again")
 
 
 @contextlib.contextmanager
 def committed_parts(
-    console: Console, folder: Path, output_format: OutputFormat, files: Sequence[InputFile]
+    console: Console, folder: Location, output_format: OutputFormat, files: Sequence[InputFile]
 ) -> Iterator[None]:
     """Shows documents, documents/s and tokens/s as parts are committed, and the time left where the total is known.
 
@@ -49,10 +60,16 @@ def committed_parts(
 
         def watch() -> None:
             done = Counts()
-            while not stop.wait(POLL_SECONDS):
-                new = set(module.note_files(folder)) - seen
+            while not stop.wait(STORE_POLL_SECONDS if isinstance(folder, StorePath) else POLL_SECONDS):
+                try:
+                    new = set(module.note_files(folder)) - seen
+                    done = Counts.total([done, *(module.read_note(path).counts for path in new)])
+                except (
+                    OSError,
+                    OutputError,
+                ):  # the run itself will say so; a store may answer next time
+                    continue
                 seen.update(new)
-                done = Counts.total([done, *(module.read_note(path).counts for path in new)])
                 seconds = progress.tasks[task].elapsed or POLL_SECONDS
                 if done.documents:
                     rates = f"{done.documents / seconds:,.0f} documents/s, {done.tokens / seconds:,.0f} tokens/s"
@@ -113,6 +130,26 @@ def evaluation_notes(evaluation: Evaluation) -> Iterator[str]:
     ):
         if count:
             yield f"{count:,} {what}"
+
+
+def verdict_table(verdict: Verdict) -> Table:
+    """What was asked of a dataset, and what came out."""
+    table = Table()
+    for heading in ("check", "looked at", "verdict"):
+        table.add_column(heading, justify="right" if heading == "looked at" else "left")
+    for check in verdict.checks:
+        table.add_row(check.name, check.looked_at, f"{check.problems:,} wrong" if check.problems else "true")
+    return table
+
+
+def compaction_table(before: Size, after: Size) -> Table:
+    """What `compact` did."""
+    table = Table(show_header=True, box=None, padding=(0, 2, 0, 0))
+    for heading in ("", "before", "after"):
+        table.add_column(heading, justify="right" if heading else "left")
+    table.add_row("parts", f"{before.parts:,}", f"{after.parts:,}")
+    table.add_row("bytes", f"{before.bytes:,}", f"{after.bytes:,}")
+    return table
 
 
 def summary_table(counts: Counts, *, seconds: float, tagging_seconds: float) -> Table:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from pipelines.storage import location
 from pipelines.terminal import evaluation_notes, evaluation_table
 
 
@@ -14,8 +15,8 @@ def evaluate(
         Path, typer.Option(metavar="GOLD.jsonl", exists=True, dir_okay=False, help="Documents with the right entities.")
     ],
     predictions: Annotated[
-        Path,
-        typer.Option(metavar="DIR", exists=True, file_okay=False, help="Chunk dataset written by `cytotag tag`."),
+        str,
+        typer.Option(metavar="DIR", help="Chunk dataset written by `cytotag tag`."),
     ],
 ) -> None:
     """Score a chunk dataset against gold documents.
@@ -26,5 +27,5 @@ def evaluate(
     """
     from pipelines import evaluation
 
-    result = evaluation.evaluate(evaluation.read_gold(gold), evaluation.read_predictions(predictions))
+    result = evaluation.evaluate(evaluation.read_gold(gold), evaluation.read_predictions(location(predictions)))
     Console().print(evaluation_table(result), *evaluation_notes(result), sep="\n")

@@ -14,7 +14,8 @@ from rich.progress import track
 from rich.table import Table
 
 from pipelines.commands.exit_codes import FINISHED_WITH_ERRORS
-from pipelines.corpora.input_files import InputFile, find_input_files
+from pipelines.corpora.input_files import MD5_SUFFIX, InputFile, find_input_files
+from pipelines.storage import is_address, location
 from pipelines.terminal import literal
 
 COUNTS = ("citations", "superseded", "deleted", "to_tag")
@@ -34,36 +35,32 @@ def plan(
 ) -> None:
     """Show what would be tagged of PubMed files: which citations are superseded, and which are deleted.
 
-    The last word on a PMID wins: that of the update file with the highest number. Exit code: 0; 1 nothing could be
-    done; 3 a file cannot be read to its end, or is not what its .md5 file says.
+    The last word on a PMID wins: that of the update file with the highest number. A file that is not what its .md5 file
+    says is left out. Exit code: 0; 1 nothing could be done; 3 a file was left out, or cannot be read to its end.
     """
     from pipelines.citations import plan_files, refuse_two_baselines
-    from pipelines.corpora.md5_files import check_md5
-    from pipelines.schema import DELETED, SUPERSEDED
+    from pipelines.corpora.identity import identify
 
     files = find_input_files(inputs, "pubmed")
     refuse_two_baselines(files)
+    identified = identify(files, ())
     with tempfile.TemporaryDirectory() as folder:
-        made = plan_files(files, Path(folder), _in_processes)
+        made = plan_files(identified.files, Path(folder), _in_processes)
     rows: list[dict[str, Any]] = [
         {
             "file": path,
             "citations": one.citations,
-            "superseded": len(one.withdrawn[SUPERSEDED]),
-            "deleted": len(one.withdrawn[DELETED]),
+            **{reason: len(ordinals) for reason, ordinals in one.withdrawn.items()},
             "to_tag": one.to_tag,
-            "md5": check_md5(path),
+            "md5": "ok" if location(f"{path}{MD5_SUFFIX}").exists() and not is_address(path) else "absent",
             "problem": one.problem or None,
         }
         for path, one in made.files.items()
     ]
-    bad = [
-        f"{row['file']}: its MD5 is not that of its .md5 file; download both again"
-        for row in rows
-        if row["md5"] == "bad"
-    ]
+    nothing = dict.fromkeys(COUNTS, 0)
+    rows += [{"file": one.path, **nothing, "md5": "bad", "problem": one.reason} for one in identified.refused]
     total = {"files": len(rows)} | {name: sum(row[name] for row in rows) for name in COUNTS}
-    warnings = [*made.warnings, *bad]
+    warnings = [*made.warnings, *map(str, identified.refused)]
     if as_json:
         found = {"files": rows, "total": total, "unknown_deletions": made.unknown_deletions, "warnings": warnings}
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
@@ -73,7 +70,7 @@ def plan(
         console.print(f"{made.unknown_deletions:,} PMIDs are deleted that no file has", highlight=False)
         for warning in warnings:
             console.print(literal(f"warning: {warning}"), soft_wrap=True)
-    if bad or any(row["problem"] for row in rows):
+    if any(row["problem"] for row in rows):
         raise typer.Exit(FINISHED_WITH_ERRORS)
 
 

@@ -4,7 +4,7 @@ import itertools
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -17,11 +17,16 @@ from pipelines.corpora.input_files import InputError
 from pipelines.corpora.records import ReaderOptions
 from pipelines.outputs.folder import read_errors
 from pipelines.outputs.formats import OutputFormat
-from pipelines.outputs.part_note import Counts
 from pipelines.stages.ner_converter import NerConverter
-from pipelines.terminal import chunk_table, committed_parts, summary_table
+from pipelines.storage import Location, location
+from pipelines.terminal import chunk_table, committed_parts, hashing_status, summary_table
+
+if TYPE_CHECKING:
+    from pipelines.job import RunSummary
 
 ERRORS_SHOWN = 5
+HASHING_WORTH_A_LINE = 1.0
+"""Seconds."""
 
 InputFormat = Literal["auto", "text", "jsonl", "parquet", "pubmed"]
 
@@ -29,10 +34,14 @@ InputFormat = Literal["auto", "text", "jsonl", "parquet", "pubmed"]
 def tag(
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="INPUT", help="Files, folders and patterns; - reads one text from stdin."),
+        typer.Argument(
+            metavar="INPUT", help="Files, folders, patterns; local, s3://, gs://; - reads a text from stdin."
+        ),
     ] = None,
     text: Annotated[str | None, typer.Option(help="Tag this text and print what is found; no Ray, no files.")] = None,
-    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the chunk dataset.")] = None,
+    output: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Folder for the chunk dataset; local, s3://... or gs://...")
+    ] = None,
     input_format: Annotated[
         InputFormat,
         typer.Option(
@@ -141,9 +150,10 @@ def tag(
         raise ConfigError("--resume and --overwrite: choose one")
     from pipelines.job import TagJob, run  # Ray is slow to import, and one text does not need it
 
+    folder = location(output)
     job = TagJob(
         inputs=inputs,
-        output=output,
+        output=folder,
         model=files,
         ner_converter=converter,
         input_format=input_format,
@@ -163,27 +173,35 @@ def tag(
     )
     console = Console(stderr=True, markup=False, emoji=False)  # paths may have brackets
     try:
-        summary = run(job, lambda to_read: committed_parts(console, output, job.output_format, to_read))
+        summary = run(
+            job,
+            hashing=lambda files: hashing_status(console, files),
+            progress=lambda files: committed_parts(console, folder, job.output_format, files),
+        )
     except KeyboardInterrupt:
         raise RunStoppedError(f"{output}: stopped; what was committed stays, --resume goes on from there") from None
     console.print(summary_table(summary.counts, seconds=summary.seconds, tagging_seconds=summary.tagging_seconds))
     if summary.before.documents:
         console.print(f"{summary.before.documents:,} documents were there before")
-    console.print(f"dataset: {output}", soft_wrap=True)
-    report_errors(console, output, summary.counts)
+    if summary.hashing_seconds >= HASHING_WORTH_A_LINE:
+        rate = summary.hashed_bytes / summary.hashing_seconds / 1e6
+        console.print(f"input files told apart in {summary.hashing_seconds:,.1f} s ({rate:,.0f} MB/s)")
+    console.print(f"dataset: {folder}", soft_wrap=True)
+    report_errors(console, folder, summary)
 
 
-def report_errors(console: Console, output: Path, counts: Counts) -> None:
-    """Shows the first records that were set aside, and ends the program where that is more than a bad record."""
-    if not counts.errors:
+def report_errors(console: Console, output: Location, summary: "RunSummary") -> None:
+    """Shows the first that was set aside, and ends the program where that is more than a bad record."""
+    counts, refused = summary.counts, len(summary.refused)
+    if not counts.errors and not refused:
         return
     for line in itertools.islice(read_errors(output), ERRORS_SHOWN):
         error = json.loads(line)
         console.print(f"error: {error['source']}: {error['error']}", soft_wrap=True, markup=False, highlight=False)
-    console.print(f"set aside, each with its reason in {output}/_errors: {counts.errors:,}", soft_wrap=True)
-    if counts.errors == counts.documents:
+    console.print(f"set aside, each with its reason in {output}/_errors: {counts.errors + refused:,}", soft_wrap=True)
+    if counts.errors == counts.documents and not summary.before.documents:
         raise typer.Exit(NOTHING_DONE)
-    if counts.broken_files:
+    if counts.broken_files or refused:
         raise typer.Exit(FINISHED_WITH_ERRORS)
 
 

@@ -1,6 +1,5 @@
 """BioC documents, whichever way they are written: passages with offsets become a text in which the offsets hold."""
 
-import json
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple

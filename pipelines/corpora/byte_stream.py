@@ -5,9 +5,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedIOBase
-from pathlib import Path
 
+from pipelines.config import RunStoppedError
 from pipelines.corpora.input_files import InputError
+from pipelines.storage import is_address, location
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -18,10 +19,12 @@ def open_bytes(path: str) -> Iterator[BufferedIOBase]:
 
     Raises:
         InputError: also from within the `with` block, where the file turns out to be cut off or damaged.
+        RunStoppedError: the store that holds the file fails; what is left of the file is not lost by that, as if it
+            were damaged, but read when the run goes on.
     """
     compressed = path.lower().endswith(".gz")
     try:
-        with Path(path).open("rb") as file:
+        with location(path).open("rb") as file:
             if not compressed and file.read(2) == GZIP_MAGIC:
                 raise InputError(path, 'it is gzip data, but its name does not end in ".gz"; rename it')
             file.seek(0)
@@ -36,4 +39,6 @@ def open_bytes(path: str) -> Iterator[BufferedIOBase]:
         raise InputError(path, f"the gzip data is damaged ({error}); download or copy the file again") from error
     except OSError as error:
         reason = error.strerror or error
+        if is_address(path) and not isinstance(error, FileNotFoundError):
+            raise RunStoppedError(f"{path}: cannot be read now ({reason})") from error
         raise InputError(path, f"the file cannot be read ({reason}); check it and its permissions") from error

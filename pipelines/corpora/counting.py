@@ -1,11 +1,11 @@
 """How many records there are to read, where that can be known without reading them."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from pipelines.corpora.input_files import InputFile
+from pipelines.storage import Location, arrow, is_address, location
 
 CHUNK_BYTES = 1 << 20
 
@@ -24,15 +24,16 @@ def count_records(files: Sequence[InputFile]) -> int | None:
 def _count(file: InputFile) -> int | None:
     try:
         if file.format == "parquet":
-            return int(pq.read_metadata(file.path).num_rows)
-        if file.format == "jsonl" and not file.path.lower().endswith(".gz"):
-            return _count_lines(Path(file.path))
+            filesystem, name = arrow(location(file.path))
+            return int(pq.read_metadata(name, filesystem=filesystem).num_rows)
+        if file.format == "jsonl" and not file.path.lower().endswith(".gz") and not is_address(file.path):
+            return _count_lines(location(file.path))
     except (OSError, ValueError):  # one record: the reader's, which says what is wrong
         return 1
     return None
 
 
-def _count_lines(path: Path) -> int:
+def _count_lines(path: Location) -> int:
     """Lines, the last one with or without its end; blank ones too, which a writer of records rarely leaves."""
     count, end = 0, b"\n"
     with path.open("rb") as content:

@@ -3,8 +3,13 @@
 import glob
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from pyarrow.fs import FileInfo
+
+from pipelines.corpora.stored_files import find_stored_files
+from pipelines.storage import Location, StorePath, is_address
 
 EXTENSIONS = {
     ".txt": "text",
@@ -17,6 +22,9 @@ EXTENSIONS = {
     ".xml.gz": "pubmed",
 }
 """What `auto` makes of the end of a file's name; upper and lower case are the same."""
+
+MD5_SUFFIX = ".md5"
+"""Ends the name of a file that holds the MD5 of the one beside it, as NLM publishes them; no document is in it."""
 
 AUTO = "auto"
 FORMATS = tuple(dict.fromkeys(EXTENSIONS.values()))
@@ -47,13 +55,16 @@ class InputFile:
         path: as the user named it, or as it follows from the folder or pattern the user named.
         format: one of `FORMATS`.
         size: bytes on disk, compressed where the file is.
-        version: "<size>-<modification time in ns>"; another version of a file is another source of documents.
+        modified: time of the last change, in ns since 1970.
+        version: another version of a file is another source of documents. "" until `identify` has set it; of an object
+            in a store "<size>-<time of its last change in s>", which no tool that copies can set.
     """
 
     path: str
     format: str
     size: int
-    version: str
+    modified: int = 0
+    version: str = ""
 
 
 def find_input_files(inputs: Sequence[str], input_format: str = AUTO) -> list[InputFile]:
@@ -65,7 +76,7 @@ def find_input_files(inputs: Sequence[str], input_format: str = AUTO) -> list[In
     has such a name itself. A file that was named is taken whatever it is called, if the format is given.
 
     Args:
-        inputs: local paths and patterns.
+        inputs: paths and patterns, local or in an object store (`s3://bucket/...`).
         input_format: one of `FORMATS`, or `auto` to tell it from each file's name.
 
     Returns:
@@ -77,11 +88,23 @@ def find_input_files(inputs: Sequence[str], input_format: str = AUTO) -> list[In
     """
     if input_format not in (AUTO, *FORMATS):
         raise ValueError(f"input_format is {input_format!r}; it must be one of {', '.join((AUTO, *FORMATS))}")
-    files: dict[Path, InputFile] = {}
+    files: dict[Location, InputFile] = {}
     for name in inputs:
+        if is_address(name):
+            for place, info in _stored_files(name, input_format):
+                files.setdefault(place, _stored_file(str(place), info, input_format))
+            continue
         for path in _named_paths(name, input_format):
             files.setdefault(Path(path).resolve(), _input_file(path, input_format))
     return list(files.values())
+
+
+def absolute(files: Sequence[InputFile]) -> list[InputFile]:
+    """The same files, by names that mean the same in a worker and in a later run from another folder."""
+    return [
+        file if is_address(file.path) else replace(file, path=os.path.abspath(file.path))  # noqa: PTH100  # keeps links
+        for file in files
+    ]
 
 
 def format_of(path: str) -> str | None:
@@ -107,7 +130,10 @@ def _named_paths(name: str, input_format: str) -> Iterator[str]:
         for match in glob.glob(name, recursive=True):  # noqa: PTH207  # Path.glob wants folder and pattern apart
             if "_" not in _initials(name) and "_" in _initials(match):
                 continue
-            found += _files_in(match, input_format) if Path(match).is_dir() else [match]
+            if Path(match).is_dir():
+                found += _files_in(match, input_format)
+            elif not match.endswith(MD5_SUFFIX):
+                found.append(match)
         if not found:
             raise InputError(name, "no file matches this pattern; check it")
         yield from sorted(found)
@@ -128,10 +154,13 @@ def _files_in(folder: str, input_format: str) -> Iterator[str]:
             continue
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
-        for name in names:
-            known = format_of(name)
-            if known and input_format in (AUTO, known) and not name.startswith((".", "_")):
-                yield str(Path(parent, name))
+        yield from (str(Path(parent, name)) for name in names if _is_wanted(name, input_format))
+
+
+def _is_wanted(name: str, input_format: str) -> bool:
+    """Whether a file of that name, in a folder that was named, is to be read."""
+    known = format_of(name)
+    return bool(known) and input_format in (AUTO, known) and not name.startswith((".", "_"))
 
 
 def _initials(path: str) -> set[str]:
@@ -139,9 +168,7 @@ def _initials(path: str) -> set[str]:
 
 
 def _input_file(path: str, input_format: str) -> InputFile:
-    known = format_of(path) if input_format == AUTO else input_format
-    if known is None:
-        raise InputError(path, f"its name does not tell its format; say --input-format {', '.join(FORMATS)}")
+    known = _format(path, input_format)
     if not Path(path).is_file():
         raise InputError(path, "neither a file nor a folder; name one that can be read twice")
     try:
@@ -149,4 +176,30 @@ def _input_file(path: str, input_format: str) -> InputFile:
     except UnicodeEncodeError:
         raise InputError(ascii(path), "the name is not valid UTF-8; rename the file") from None
     status = Path(path).stat()
-    return InputFile(path=path, format=known, size=status.st_size, version=f"{status.st_size}-{status.st_mtime_ns}")
+    return InputFile(path=path, format=known, size=status.st_size, modified=status.st_mtime_ns)
+
+
+def _stored_files(name: str, input_format: str) -> list[tuple[StorePath, FileInfo]]:
+    """The objects that one address of the user's stands for."""
+    try:
+        found = find_stored_files(name, lambda file: _is_wanted(file, input_format))
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror}); check the address, the credentials and AWS_ENDPOINT_URL_S3"
+        raise InputError(name, reason) from None
+    if not found:
+        raise InputError(name, "no such object, no folder or pattern with an object to read; check the address")
+    return found
+
+
+def _stored_file(path: str, info: FileInfo, input_format: str) -> InputFile:
+    seconds = (info.mtime_ns or 0) // 10**9  # some servers list milliseconds, and none tells more than seconds of one
+    version = f"{info.size}-{seconds}"
+    known = _format(path, input_format)
+    return InputFile(path=path, format=known, size=info.size, modified=seconds * 10**9, version=version)
+
+
+def _format(path: str, input_format: str) -> str:
+    known = format_of(path) if input_format == AUTO else input_format
+    if known is None:
+        raise InputError(path, f"its name does not tell its format; say --input-format {', '.join(FORMATS)}")
+    return known

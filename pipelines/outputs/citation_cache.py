@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,12 +11,13 @@ from pipelines.outputs.atomic_file import commit_file
 from pipelines.outputs.manifest import installed_version
 from pipelines.outputs.output_error import OutputError
 from pipelines.schema import CITATION
+from pipelines.storage import Location, arrow
 
 CITATIONS = "_citations"
 _KEY = b"cytotag"
 
 
-def write_citations(folder: Path, path: str, version: str, citations: pa.Table) -> None:
+def write_citations(folder: Location, path: str, version: str, citations: pa.Table) -> None:
     """Keeps the citations (CITATION) of one input file, in place of those of another version of it.
 
     Raises:
@@ -44,14 +44,15 @@ def write_citations(folder: Path, path: str, version: str, citations: pa.Table) 
         ) from None
 
 
-def has_citations(folder: Path, path: str, version: str) -> bool:
+def has_citations(folder: Location, path: str, version: str) -> bool:
     """Whether the citations of this version of an input file are there, and of this version of cytotag."""
     with contextlib.suppress(OSError, pa.ArrowException):  # what is damaged is made again
-        return (pq.read_metadata(_file(folder, path)).metadata or {}).get(_KEY) == _key(path, version)
+        filesystem, name = arrow(_file(folder, path))
+        return (pq.read_metadata(name, filesystem=filesystem).metadata or {}).get(_KEY) == _key(path, version)
     return False
 
 
-def read_citations(folder: Path, path: str) -> pa.Table:
+def read_citations(folder: Location, path: str) -> pa.Table:
     """The citations (CITATION) of an input file that `has_citations`.
 
     Raises:
@@ -59,20 +60,21 @@ def read_citations(folder: Path, path: str) -> pa.Table:
     """
     file = _file(folder, path)
     try:
-        table = pq.read_table(file)
+        filesystem, name = arrow(file)
+        table = pq.read_table(name, filesystem=filesystem)
         return table.cast(CITATION.with_metadata(table.schema.metadata))
     except (OSError, pa.ArrowException) as error:
         raise OutputError(f"{file}: damaged ({error}); delete it, and it is made again") from None
 
 
-def discard_unfinished(folder: Path) -> None:
+def discard_unfinished(folder: Location) -> None:
     """Deletes what a kill left of files that were being written."""
     for file in (folder / CITATIONS).glob(".*.tmp"):
         with contextlib.suppress(OSError):
             file.unlink()
 
 
-def _file(folder: Path, path: str) -> Path:
+def _file(folder: Location, path: str) -> Location:
     return folder / CITATIONS / f"{hashlib.sha256(path.encode()).hexdigest()[:32]}.parquet"
 
 

@@ -7,20 +7,21 @@ part; both go when a run resumes.
 import io
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.json
 
-from pipelines.outputs.atomic_file import commit_text
+from pipelines.outputs.atomic_file import commit_file, commit_text
 from pipelines.outputs.chunk_rows import chunk_rows as to_rows
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import PART_PATTERN, PartNote
 from pipelines.schema import CHUNK_ROW
+from pipelines.storage import Location
 
-__all__ = ["SCHEMA", "note_files", "part_files", "read_note", "read_rows", "to_rows", "write_part"]
+__all__ = ["SCHEMA", "files_of", "note_files", "part_files", "read_note", "read_rows", "to_rows", "write_part"]
 
 SCHEMA = CHUNK_ROW
 SUFFIX = ".jsonl"
@@ -29,10 +30,16 @@ TO_DO = "delete it, and --resume tags its documents again"
 LINES_AT_ONCE = 10_000
 
 
-def write_part(folder: Path, name: str, rows: pa.Table, note: PartNote) -> None:
-    """Commits `rows` (CHUNK_ROW) as the part `name` of `folder`."""
+def write_part(folder: Location, name: str, tables: Iterable[pa.Table], note: PartNote) -> None:
+    """Commits rows (CHUNK_ROW) as the part `name` of `folder`."""
+
+    def write(temporary: Path) -> None:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            for table in tables:
+                file.write(to_lines(table))
+
     (folder / NOTES).mkdir(exist_ok=True)
-    commit_text(folder / f"{name}{SUFFIX}", to_lines(rows))
+    commit_file(folder / f"{name}{SUFFIX}", write)
     commit_text(folder / NOTES / f"{name}.json", note.to_json())
 
 
@@ -45,22 +52,24 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
     return {name: round(value, 6) if isinstance(value, float) else value for name, value in row.items()}
 
 
-def part_files(folder: Path) -> list[Path]:
+def part_files(folder: Location) -> list[Location]:
     """The committed parts."""
-    return [_part(folder, note) for note in note_files(folder)]
+    return [folder / f"{note.stem}{SUFFIX}" for note in note_files(folder)]
 
 
-def note_files(folder: Path) -> list[Path]:
+def note_files(folder: Location) -> list[Location]:
     """A file for each committed part, named as the part, that `read_note` reads."""
-    notes = sorted((folder / NOTES).glob(f"{PART_PATTERN}.json"))
-    return [note for note in notes if _part(folder, note).exists()]
+    parts = {path.stem for path in folder.glob(f"{PART_PATTERN}{SUFFIX}")}
+    notes: list[Location] = sorted((folder / NOTES).glob(f"{PART_PATTERN}.json"))
+    return [note for note in notes if note.stem in parts]
 
 
-def _part(folder: Path, note: Path) -> Path:
-    return folder / f"{note.stem}{SUFFIX}"
+def files_of(folder: Location, name: str) -> list[Location]:
+    """The files that the part `name` is made of, the largest first."""
+    return [folder / f"{name}{SUFFIX}", folder / NOTES / f"{name}.json"]
 
 
-def read_note(path: Path) -> PartNote:
+def read_note(path: Location) -> PartNote:
     """The note of one part.
 
     Raises:
@@ -72,7 +81,7 @@ def read_note(path: Path) -> PartNote:
         raise OutputError(f"{path}: damaged ({error}); {TO_DO}") from None
 
 
-def read_rows(folder: Path, name: str) -> Iterator[pa.Table]:
+def read_rows(folder: Location, name: str) -> Iterator[pa.Table]:
     """The rows of the part `name`, in order, some at a time.
 
     Raises:

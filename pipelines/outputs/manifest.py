@@ -6,11 +6,11 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from pipelines.outputs.atomic_file import commit_text
 from pipelines.outputs.output_error import OutputError
+from pipelines.storage import Location
 
 NAME = "_manifest.json"
 RECORDED_VERSIONS = ("cytotag", "ray", "onnxruntime", "tokenizers", "pyarrow", "numpy")
@@ -27,8 +27,9 @@ class Manifest:
         command: The command line.
         settings: What the output depends on beside the inputs and the model. A run that resumes must have the same.
         model: Folder, SHA-256 and labels.
-        inputs: A row an input file of this run and of those it went on with: path, format, size, version, and at the
-            end the documents tagged from it and whether those are all.
+        inputs: A row an input file of this run and of those it went on with: path, format, size, time of the last
+            change, version, the error for which it was not read, and at the end the documents tagged from it and
+            whether those are all.
         counts: Documents, sentences, tokens, chunks by entity, errors; of the whole folder.
         versions: Of Python and the packages that the output depends on.
         started: Time of the (last) start, UTC.
@@ -45,7 +46,12 @@ class Manifest:
     started: str = field(default_factory=lambda: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
     seconds: float | None = None
 
-    def write(self, folder: Path) -> None:
+    @property
+    def input_errors(self) -> dict[str, str]:
+        """Why input files were not read, by path."""
+        return {one["path"]: one["error"] for one in self.inputs if "error" in one}
+
+    def write(self, folder: Location) -> None:
         """Commits the manifest to the output folder.
 
         Raises:
@@ -60,7 +66,7 @@ class Manifest:
             ) from None
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
+    def read(cls, folder: Location) -> Self:
         """Reads the manifest of an output folder.
 
         Raises:
@@ -68,7 +74,7 @@ class Manifest:
         """
         path = folder / NAME
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(path.read_bytes())
             held = cls(**content | {name: tuple(content[name]) for name in ("command", "inputs")})
             _ = held.settings["output_format"], held.model["sha256"], held.model["folder"]  # what is asked of it
         except (FileNotFoundError, NotADirectoryError):

@@ -20,6 +20,8 @@ from pipelines.schema import BROKEN_FILE, DELETED, SUPERSEDED, WITHDRAWN
 PART_PATTERN = f"part-{'[0-9a-f]' * 8}-{'[0-9]' * 6}*"
 """Matches the files of parts, and no `part-*` of other programs, which name theirs differently."""
 
+_MERGED = "-merged"
+
 Range = tuple[int, int]
 """Half-open: the ordinals from the first number up to, but not including, the second."""
 
@@ -32,7 +34,7 @@ class Coverage:
     """The records of one input file that are done.
 
     Attributes:
-        version: Size and modification time of the file when it was read.
+        version: Of the file when it was read (`identify`).
         ranges: Ordinals, ascending, neither overlapping nor touching.
         end: The number of records of the file, once its last one is among them; None before.
         superseded: Those of the ordinals whose records a later one takes the place of; as `ranges`.
@@ -63,6 +65,17 @@ class Coverage:
     def documents(self) -> int:
         """The number of records covered that are documents of the dataset."""
         return self.records - length(self.withdrawn)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What the manifest says of an input file."""
+        return {
+            "documents": self.documents,
+            "chunks": self.chunks,
+            "errors": self.errors,
+            "superseded": length(self.superseded),
+            "deleted": length(self.deleted),
+        }
 
     @property
     def complete(self) -> bool:
@@ -105,12 +118,29 @@ def part_name(run_id: str, task: int) -> str:
     return f"part-{run_id}-{task:06d}"
 
 
+def merged_part_name(run_id: str, number: int) -> str:
+    """The name of a part that is merged of others; it shows in the name, so no other part's note must be asked."""
+    return f"{part_name(run_id, number)}{_MERGED}"
+
+
+def is_merged(name: str) -> bool:
+    """Whether a part has such a name."""
+    return name.endswith(_MERGED)
+
+
 @dataclass(frozen=True, kw_only=True)
 class PartNote:
-    """The note of one part: coverage by input file, and counts."""
+    """The note of one part.
+
+    Attributes:
+        coverage: By input file.
+        counts: Of all of it.
+        replaces: The parts that this one was merged of. They no longer count, whether they are deleted yet or not.
+    """
 
     coverage: Mapping[str, Coverage]
     counts: Counts
+    replaces: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, documents: pa.Table) -> Self:
@@ -123,7 +153,8 @@ class PartNote:
             source: {name: value for name, value in vars(one).items() if value or name in _REQUIRED}
             for source, one in self.coverage.items()
         }
-        return json.dumps({"coverage": coverage, "counts": vars(self.counts)}, ensure_ascii=False)
+        note = {"coverage": coverage, "counts": vars(self.counts)}
+        return json.dumps(note | ({"replaces": self.replaces} if self.replaces else {}), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -140,7 +171,9 @@ class PartNote:
                 )
                 for source, one in note["coverage"].items()
             }
-            return cls(coverage=coverage, counts=Counts(**note["counts"]))
+            return cls(
+                coverage=coverage, counts=Counts(**note["counts"]), replaces=tuple(map(str, note.get("replaces", ())))
+            )
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"{type(error).__name__}: {error}") from None
 

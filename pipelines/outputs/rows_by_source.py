@@ -1,17 +1,18 @@
 """The rows of a dataset, one input file after another."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.outputs.dataset import chunks_of_part
 from pipelines.outputs.folder import read_errors_of
-from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
+from pipelines.outputs.formats import OutputFormat
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import PartNote
 from pipelines.schema import CHUNK_ROW, ERROR_ROW
+from pipelines.storage import Location
 
 
 class RowsBySource:
@@ -22,13 +23,13 @@ class RowsBySource:
 
     Args:
         folder: The output folder.
-        output_format: One that has a row a chunk.
+        output_format: Of its parts.
         notes: The notes of the committed parts, by the part's name.
     """
 
-    def __init__(self, folder: Path, output_format: OutputFormat, notes: Mapping[str, PartNote]) -> None:
+    def __init__(self, folder: Location, output_format: OutputFormat, notes: Mapping[str, PartNote]) -> None:
         self._folder = folder
-        self._read_rows = OUTPUT_FORMATS[output_format].read_rows
+        self._format = output_format
         self._notes = notes
         self._parts: dict[str, list[str]] = {}
         for name, note in notes.items():
@@ -69,7 +70,7 @@ class RowsBySource:
         wanted = self._notes[name].coverage[source].chunks
         rows = self._read_on(source, wanted) if name == self._name else CHUNK_ROW.empty_table()
         if rows.num_rows < wanted:  # not begun, or passed by
-            self._name, self._tables = name, self._read_rows(self._folder, name)
+            self._name, self._tables = name, chunks_of_part(self._folder, self._format, name)
             self._left = CHUNK_ROW.empty_table()
             rows = self._read_on(source, wanted)
         if rows.num_rows != wanted:

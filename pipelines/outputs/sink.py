@@ -2,7 +2,6 @@
 
 import platform
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,8 +11,10 @@ from ray.data.datasource import Datasink
 from pipelines.outputs import folder as output_folder
 from pipelines.outputs.chunk_rows import error_rows
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
+from pipelines.outputs.metrics import count_commit
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import PartNote, part_name
+from pipelines.storage import Location
 
 
 class PartSink(Datasink[None]):
@@ -25,7 +26,7 @@ class PartSink(Datasink[None]):
         run_id: 8 hexadecimal digits; tells this run's parts from those of the run that it resumes.
     """
 
-    def __init__(self, folder: Path, output_format: OutputFormat, run_id: str) -> None:
+    def __init__(self, folder: Location, output_format: OutputFormat, run_id: str) -> None:
         self._folder = folder
         self._format = output_format
         self._run_id = run_id
@@ -39,13 +40,15 @@ class PartSink(Datasink[None]):
         documents = pa.concat_tables(blocks)
         if not documents.num_rows:
             return
+        note = PartNote.of(documents)
         name = part_name(self._run_id, ctx.task_idx)
         try:
             output_folder.write_errors(self._folder, name, error_rows(documents))
             module = OUTPUT_FORMATS[self._format]
-            module.write_part(self._folder, name, module.to_rows(documents), PartNote.of(documents))
+            module.write_part(self._folder, name, [module.to_rows(documents)], note)
         except OSError as error:
             raise OutputError(
                 f"{self._folder}: {name} cannot be written on {platform.node()} ({error.strerror or error}); every "
                 f"machine needs that folder, and room in it; then go on with --resume"
             ) from None
+        count_commit(note.counts)

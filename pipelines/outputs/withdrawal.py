@@ -4,7 +4,6 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +16,13 @@ from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import Coverage, PartNote, Range, length, to_ranges
 from pipelines.schema import CHUNK_ROW, DELETED, SUPERSEDED
+from pipelines.storage import Location
 
 Withdrawn = Mapping[str, npt.NDArray[np.int32]]
 """Of one input file: `SUPERSEDED` and `DELETED`, each with the ordinals of those records, ascending."""
 
 
-def withdraw(folder: Path, output_format: OutputFormat, withdrawn: Mapping[str, Withdrawn]) -> None:
+def withdraw(folder: Location, output_format: OutputFormat, withdrawn: Mapping[str, Withdrawn]) -> None:
     """Takes the rows and errors of withdrawn documents out of the parts, and notes it in them.
 
     Each part is replaced under its own name, its errors before it and its note with it or after it. What is new in the
@@ -76,15 +76,14 @@ def _members(ranges: tuple[Range, ...]) -> list[int]:
     return [ordinal for one in ranges for ordinal in range(*one)]
 
 
-def _replace_part(folder: Path, output_format: OutputFormat, name: str, note: PartNote) -> None:
+def _replace_part(folder: Location, output_format: OutputFormat, name: str, note: PartNote) -> None:
     """Writes a part again without what its note's coverage says is withdrawn."""
     module = OUTPUT_FORMATS[output_format]
     errors = _keep(output_folder.read_errors_of(folder, name), note.coverage)
-    rows = pa.concat_tables(
-        [module.SCHEMA.empty_table(), *(_keep(some, note.coverage) for some in module.read_rows(folder, name))]
-    )
+    tables = [_keep(table, note.coverage) for table in module.read_rows(folder, name)]
+    counted = _recounted(note, pa.concat_tables([module.SCHEMA.empty_table(), *tables]), errors)
     output_folder.write_errors(folder, name, errors)
-    module.write_part(folder, name, rows, _recounted(note, rows, errors))
+    module.write_part(folder, name, tables, counted)
 
 
 def _keep(rows: pa.Table, coverage: Mapping[str, Coverage]) -> pa.Table:

@@ -1,8 +1,13 @@
 """One Ray for all the integration tests: it takes seconds to start, and hangs where CPUs are few."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[2]
 
 os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -40,3 +45,16 @@ def data_context(ray_address):  # noqa: ARG001  # a fixture may not use `usefixt
     DataContext._set_current(context)
     yield context
     DataContext._set_current(before)
+
+
+@pytest.fixture(scope="session")
+def cytotag(ray_address):
+    """Runs the command on the session's Ray."""
+
+    def run(*arguments, **options):
+        command = [sys.executable, "-m", "pipelines", *map(str, arguments)]
+        if arguments[0] == "tag":
+            command += ["--address", ray_address]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False, **options)
+
+    return run

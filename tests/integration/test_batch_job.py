@@ -22,19 +22,6 @@ DEMO = ROOT / "docs" / "demo"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"the corpora are not at {SHARED}")
 
 
-@pytest.fixture
-def cytotag(ray_address):
-    """Runs the command on the session's Ray."""
-
-    def run(*arguments, **options):
-        command = [sys.executable, "-m", "pipelines", *map(str, arguments)]
-        if arguments[0] == "tag":
-            command += ["--address", ray_address]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False, **options)
-
-    return run
-
-
 def write_jsonl(path, texts):
     lines = [json.dumps({"document_id": document_id, "text": text}) for document_id, text in texts.items()]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -10,6 +10,7 @@ from pipelines.corpora.records import ReaderOptions
 from pipelines.corpora.source import CorpusSource, read_corpus
 from pipelines.light import LightPipeline
 from pipelines.ner import build_ner_pipeline
+from pipelines.poison_guard import start_attempts
 from pipelines.schema import CHUNK
 from pipelines.stages.ner_converter import NerConverter
 from pipelines.stages.sentence_detector import SentenceDetector
@@ -45,6 +46,7 @@ def run(corpus, model, *, actors, block_bytes):
         read_corpus(source),
         model=model,
         pool=ActorPool(min_size=actors, max_size=actors),
+        attempts=start_attempts(),
         sentence_detector=SentenceDetector(),
         ner_converter=NerConverter(labels=model.labels, policy=model.tag_policy),
     ).materialize()

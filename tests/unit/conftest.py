@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -11,7 +12,18 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from actors.model_files import ModelFiles
-from pipelines.schema import SENTENCE
+from pipelines.corpora.formats import READERS
+from pipelines.corpora.identity import identify
+from pipelines.corpora.input_files import find_input_files
+from pipelines.corpora.records import ReaderOptions, read_tables
+from pipelines.outputs.folder import prepare, read_notes
+from pipelines.outputs.manifest import Manifest
+from pipelines.outputs.part_note import Counts
+from pipelines.outputs.sink import PartSink
+from pipelines.schema import CHUNK, DELETED, SENTENCE, SUPERSEDED, WITHDRAWN
+from pipelines.stages.document_assembler import DocumentAssembler
+from pipelines.stages.sentence_detector import SentenceDetector
+from pipelines.verification import counts_by_input
 
 CORPUS = ["the IL-2 gene is expressed in activated T cells", "NF-kappa B binds the promoter in Jurkat cells"] * 20
 LABELS = ("O", "B-protein", "I-protein")
@@ -199,3 +211,53 @@ def model_folder(tmp_path):
         return folder
 
     return build
+
+
+def tagged(documents, withdrawn=(), broken=()):
+    """DOCUMENT to CHUNK: each capital letter is a chunk; some records are withdrawn, some fail in a stage."""
+    rows = SentenceDetector().transform(documents).to_pylist()
+    for row in rows:
+        row |= {"token_count": 1, "model_use": None, "chunks": []}
+        if row["ordinal"] in withdrawn:
+            how = SUPERSEDED if row["ordinal"] % 2 else DELETED
+            row |= {"text": None, "sentences": [], "metadata": [*row["metadata"], (WITHDRAWN, how)]}
+        if row["ordinal"] in broken:
+            row |= {"text": None, "sentences": [], "error": f"stage failed on {row['ordinal']}"}
+        for start, letter in enumerate(row["text"] or ""):
+            if letter.isupper():
+                sentence = next(i for i, one in enumerate(row["sentences"]) if one["start"] <= start < one["end"])
+                chunk = {"sentence_id": sentence, "chunk_id": len(row["chunks"]), "start": start, "end": start + 1}
+                row["chunks"].append(chunk | {"text": letter, "entity": "DNA", "score": 0.5})
+    return pa.Table.from_pylist(rows, schema=CHUNK)
+
+
+def save_dataset(folder, output_format, inputs, parts, **damage):
+    """A dataset whose parts hold the records `parts`: lists of (file number, ordinal)."""
+    files = identify(find_input_files([str(path) for path in inputs]), []).files
+    options = ReaderOptions()
+    prepare(folder, "new")
+    documents = [
+        tagged(DocumentAssembler().transform(records), **damage)
+        for file in files
+        for records in [pa.concat_tables(read_tables(file, READERS[file.format](file.path, options), rows=2))]
+    ]
+    sink = PartSink(folder, output_format, "00000001")
+    for task, part in enumerate(parts):
+        sink.write([documents[file].slice(ordinal, 1) for file, ordinal in part], SimpleNamespace(task_idx=task))
+    notes = read_notes(folder, output_format).values()
+    found = counts_by_input(notes)
+    Manifest(
+        state="finished",
+        command=(),
+        settings={"output_format": output_format, "reader": vars(options)},
+        model={"folder": "/m", "sha256": "ab"},
+        inputs=tuple({**vars(file), **found.get(file.path, {}), "complete": True} for file in files),
+        counts=vars(Counts.total(note.counts for note in notes)),
+    ).write(folder)
+    return documents
+
+
+@pytest.fixture(scope="session")
+def write_dataset():
+    """`write(folder, format, inputs, parts)`: a finished dataset of real input files, without a model."""
+    return save_dataset

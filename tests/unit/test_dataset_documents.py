@@ -2,63 +2,17 @@ import gzip
 import json
 from types import SimpleNamespace
 
-import pyarrow as pa
 import pytest
 
-from pipelines.corpora.formats import READERS
-from pipelines.corpora.input_files import InputError, find_input_files
-from pipelines.corpora.records import ReaderOptions, read_tables
+from pipelines.corpora.input_files import InputError
 from pipelines.dataset_documents import documents_of
-from pipelines.outputs.folder import prepare, read_notes
+from pipelines.outputs.folder import read_notes
 from pipelines.outputs.formats import OUTPUT_FORMATS
-from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.sink import PartSink
-from pipelines.schema import CHUNK, DELETED, DOCUMENT_ROW, SUPERSEDED, WITHDRAWN
-from pipelines.stages.document_assembler import DocumentAssembler
-from pipelines.stages.sentence_detector import SentenceDetector
+from pipelines.schema import DOCUMENT_ROW
 
 FORMATS = sorted(OUTPUT_FORMATS)
 TEXTS = ["IL-2 in Jurkat cells. It binds 𝛼β.", "", "NF-kappa B", "zwei Wörter", "IL-4 mRNA"]
-
-
-def tagged(documents, withdrawn=(), broken=()):
-    """DOCUMENT to CHUNK: each capital letter is a chunk; some records are withdrawn, some fail in a stage."""
-    rows = SentenceDetector().transform(documents).to_pylist()
-    for row in rows:
-        row |= {"token_count": 1, "model_use": None, "chunks": []}
-        if row["ordinal"] in withdrawn:
-            how = SUPERSEDED if row["ordinal"] % 2 else DELETED
-            row |= {"text": None, "sentences": [], "metadata": [*row["metadata"], (WITHDRAWN, how)]}
-        if row["ordinal"] in broken:
-            row |= {"text": None, "sentences": [], "error": f"stage failed on {row['ordinal']}"}
-        for start, letter in enumerate(row["text"] or ""):
-            if letter.isupper():
-                sentence = next(i for i, one in enumerate(row["sentences"]) if one["start"] <= start < one["end"])
-                chunk = {"sentence_id": sentence, "chunk_id": len(row["chunks"]), "start": start, "end": start + 1}
-                row["chunks"].append(chunk | {"text": letter, "entity": "DNA", "score": 0.5})
-    return pa.Table.from_pylist(rows, schema=CHUNK)
-
-
-def write(folder, output_format, inputs, parts, **damage):
-    """A dataset whose parts hold the records `parts`: lists of (file number, ordinal)."""
-    files, options = find_input_files([str(path) for path in inputs]), ReaderOptions()
-    prepare(folder, "new")
-    documents = [
-        tagged(DocumentAssembler().transform(records), **damage)
-        for file in files
-        for records in [pa.concat_tables(read_tables(file, READERS[file.format](file.path, options), rows=2))]
-    ]
-    Manifest(
-        state="finished",
-        command=(),
-        settings={"output_format": output_format, "reader": vars(options)},
-        model={"folder": "/m", "sha256": "ab"},
-        inputs=tuple(vars(file) for file in files),
-    ).write(folder)
-    sink = PartSink(folder, output_format, "00000001")
-    for task, part in enumerate(parts):
-        sink.write([documents[file].slice(ordinal, 1) for file, ordinal in part], SimpleNamespace(task_idx=task))
-    return documents
 
 
 def jsonl(path, texts):
@@ -91,10 +45,10 @@ def rows(tables):
 
 @pytest.mark.parametrize("parts", [IN_ONE_PART, IN_MANY, INTERLEAVED], ids=["one", "many", "interleaved"])
 @pytest.mark.parametrize("output_format", FORMATS)
-def test_documents_are_those_that_were_tagged(folder, inputs, output_format, parts):
-    documents = write(folder, output_format, inputs, parts, withdrawn=(0, 3), broken=(2,))
-    wanted = [row for row in rows(table.select(DOCUMENT_ROW.names) for table in documents)]
-    wanted = [row for row in wanted if row["ordinal"] not in (0, 3)]
+def test_documents_are_those_that_were_tagged(folder, inputs, write_dataset, output_format, parts):
+    documents = write_dataset(folder, output_format, inputs, parts, withdrawn=(0, 3), broken=(2,))
+    tagged_rows = rows(table.select(DOCUMENT_ROW.names) for table in documents)
+    wanted = [row for row in tagged_rows if row["ordinal"] not in (0, 3)]
 
     tables = list(documents_of(folder))
 
@@ -106,8 +60,8 @@ def test_documents_are_those_that_were_tagged(folder, inputs, output_format, par
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
-def test_records_that_no_part_covers_are_not_given(folder, inputs, output_format):
-    documents = write(folder, output_format, inputs, [[(1, 4), (0, 1)], [(0, 2), (1, 0)]])
+def test_records_that_no_part_covers_are_not_given(folder, inputs, write_dataset, output_format):
+    documents = write_dataset(folder, output_format, inputs, [[(1, 4), (0, 1)], [(0, 2), (1, 0)]])
     assert [(row["source"], row["ordinal"]) for row in rows(documents_of(folder))] == [
         (str(inputs[file]), ordinal) for file, ordinal in [(0, 1), (0, 2), (1, 0), (1, 4)]
     ]
@@ -123,8 +77,8 @@ def test_records_that_no_part_covers_are_not_given(folder, inputs, output_format
     ids=["gone", "changed"],
 )
 @pytest.mark.parametrize("output_format", FORMATS)
-def test_inputs_that_are_not_what_they_were(folder, inputs, output_format, damage, message):
-    write(folder, output_format, inputs, IN_ONE_PART)
+def test_inputs_that_are_not_what_they_were(folder, inputs, write_dataset, output_format, damage, message):
+    write_dataset(folder, output_format, inputs, IN_ONE_PART)
     before = rows(documents_of(folder))
     damage(inputs[1])
     if output_format == "documents":
@@ -135,10 +89,10 @@ def test_inputs_that_are_not_what_they_were(folder, inputs, output_format, damag
         assert "\n" not in str(raised.value)
 
 
-def test_a_file_that_broke_off_gives_what_was_read(folder, tmp_path):
+def test_a_file_that_broke_off_gives_what_was_read(folder, write_dataset, tmp_path):
     whole = gzip.compress("".join(json.dumps({"text": f"P{i * 7919}"}) + "\n" for i in range(3000)).encode())
     (tmp_path / "a.jsonl.gz").write_bytes(whole[: len(whole) // 2])
-    [documents] = write(folder, "parquet", [tmp_path / "a.jsonl.gz"], [])
+    [documents] = write_dataset(folder, "parquet", [tmp_path / "a.jsonl.gz"], [])
     sink = PartSink(folder, "parquet", "00000001")
     sink.write([documents], SimpleNamespace(task_idx=0))
     given = rows(documents_of(folder))
@@ -147,8 +101,8 @@ def test_a_file_that_broke_off_gives_what_was_read(folder, tmp_path):
     assert len(given) > 100
 
 
-def test_a_part_is_read_once_where_its_files_stand_in_order(folder, inputs, monkeypatch):
-    write(folder, "parquet", inputs, [ALL[:8], ALL[8:]])
+def test_a_part_is_read_once_where_its_files_stand_in_order(folder, inputs, write_dataset, monkeypatch):
+    write_dataset(folder, "parquet", inputs, [ALL[:8], ALL[8:]])
     module, opened = OUTPUT_FORMATS["parquet"], []
     read = module.read_rows
     monkeypatch.setattr(module, "read_rows", lambda *which: opened.append(which[1]) or read(*which))

@@ -228,7 +228,7 @@ def test_all_parts_are_read_and_nothing_else(tmp_path, suffix):
     write_part(tmp_path / f"run=2/part-0.{suffix}", chunk_row(entity="RNA"))
     write_part(tmp_path / f"_errors/part-0.{suffix}", chunk_row(entity="hidden"))
     write_part(tmp_path / f".part-3.{suffix}", chunk_row(entity="hidden"))
-    (tmp_path / "_manifest.json").write_text("{}", "utf-8")
+    (tmp_path / "_metadata.jsonl").write_text("{}", "utf-8")
     (tmp_path / "README").write_text("", "utf-8")
     table = read_predictions(tmp_path)
     assert table.schema.equals(PREDICTION)

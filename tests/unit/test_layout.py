@@ -12,13 +12,25 @@ PACKAGES = ("pipelines", "actors")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 STAGES = [path for path in MODULES if path.parent.name == "stages" and path.stem != "__init__"]
 MAY_IMPORT_RAY = {
-    f"pipelines/{name}.py" for name in ("corpora/source", "outputs/sink", "ner", "local_ray", "job", "serve")
+    f"pipelines/{name}.py"
+    for name in (
+        "corpora/source",
+        "outputs/sink",
+        "outputs/metrics",
+        "ner",
+        "poison_guard",
+        "local_ray",
+        "job",
+        "serve",
+    )
 }
 LARGEST = 300
 COMMAND_LINE = {"pipelines.__main__", "pipelines.commands", "pipelines.terminal"}
 WIRING = {
     "pipelines.job",
     "pipelines.citations",
+    "pipelines.resuming",
+    "pipelines.run_log",
     "pipelines.ner",
     "pipelines.light",
     "pipelines.serve",

@@ -4,13 +4,15 @@ import pytest
 import ray.data
 
 from actors.model_files import ModelFiles
-from actors.token_classifier import TokenClassifier
 from pipelines.config import TASK_CPUS, ActorPool
 from pipelines.ner import build_ner_pipeline
+from pipelines.poison_guard import GuardedTokenClassifier
 from pipelines.stages.document_assembler import DocumentAssembler
 from pipelines.stages.ner_converter import NerConverter
 from pipelines.stages.sentence_detector import SentenceDetector
 from pipelines.stages.tokenizer import Tokenizer
+
+ATTEMPTS = "attempts"
 
 
 class RecordingDataset:
@@ -32,7 +34,14 @@ def wired():
         model = ModelFiles.from_pretrained()
         dataset = RecordingDataset()
         detector, converter = SentenceDetector(strategy="none"), NerConverter(labels=model.labels, threshold=0.5)
-        built = build_ner_pipeline(dataset, model=model, pool=pool, sentence_detector=detector, ner_converter=converter)
+        built = build_ner_pipeline(
+            dataset,
+            model=model,
+            pool=pool,
+            attempts=ATTEMPTS,
+            sentence_detector=detector,
+            ner_converter=converter,
+        )
         assert built is dataset
         return model, detector, converter, dataset.maps
 
@@ -46,24 +55,24 @@ def test_the_stages_in_order_with_the_objects_given(wired):
         DocumentAssembler(),
         detector,
         Tokenizer(folder=model.folder, max_length=model.max_length),
-        TokenClassifier,
+        GuardedTokenClassifier,
         converter,
     ]
-    assert {function.__name__ for function, _ in maps if function is not TokenClassifier} == {"transform"}
+    assert {function.__name__ for function, _ in maps if function is not GuardedTokenClassifier} == {"transform"}
     assert {options["batch_format"] for _, options in maps} == {"pyarrow"}
 
 
 def test_only_the_model_is_an_actor_and_its_cpus_keep_it_apart(wired):
     model, _, _, maps = wired(ActorPool(min_size=2, max_size=5, threads=3))
 
-    tasks = [options for function, options in maps if function is not TokenClassifier]
+    tasks = [options for function, options in maps if function is not GuardedTokenClassifier]
     assert {options["num_cpus"] for options in tasks} == {TASK_CPUS}
     assert not any("compute" in options for options in tasks)
-    (actor,) = [options for function, options in maps if function is TokenClassifier]
+    (actor,) = [options for function, options in maps if function is GuardedTokenClassifier]
     assert isinstance(actor["compute"], ray.data.ActorPoolStrategy)
     assert (actor["compute"].min_size, actor["compute"].max_size) == (2, 5)
     assert actor["num_cpus"] == 3 != TASK_CPUS
-    assert actor["fn_constructor_args"] == (model,)
+    assert actor["fn_constructor_args"] == (model, ATTEMPTS)
     assert actor["fn_constructor_kwargs"] == {"device": "cpu", "threads": 3}
     assert actor["num_gpus"] is None
     assert actor["batch_size"] is None
@@ -72,7 +81,7 @@ def test_only_the_model_is_an_actor_and_its_cpus_keep_it_apart(wired):
 def test_an_actor_on_cuda_has_a_gpu_and_batches_of_a_fixed_size(wired):
     *_, maps = wired(ActorPool(min_size=1, max_size=1, device="cuda"))
 
-    (actor,) = [options for function, options in maps if function is TokenClassifier]
+    (actor,) = [options for function, options in maps if function is GuardedTokenClassifier]
     assert actor["num_gpus"] == 1
     assert isinstance(actor["batch_size"], int)  # Ray refuses a GPU without
     assert actor["fn_constructor_kwargs"]["device"] == "cuda"

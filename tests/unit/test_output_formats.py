@@ -52,27 +52,34 @@ def documents(*rows):
     return pa.Table.from_pylist(table, schema=CHUNK)
 
 
+def rows_for(output, count=3):
+    if output.SCHEMA == CHUNK_ROW:
+        return rows(count)
+    texts = [row["text"] for row in ROWS[:count]]
+    return output.to_rows(documents(("a", None, texts), ("b", "bad", [])))
+
+
 @pytest.fixture(params=sorted(OUTPUT_FORMATS))
 def output(request):
     return OUTPUT_FORMATS[request.param]
 
 
 def test_a_part_is_found_with_its_note(output, tmp_path):
-    output.write_part(tmp_path, NAME, rows(), NOTE)
+    output.write_part(tmp_path, NAME, [rows_for(output)], NOTE)
     [note_file], [part_file] = output.note_files(tmp_path), output.part_files(tmp_path)
     assert note_file.stem == part_file.stem == NAME
     assert output.read_note(note_file) == NOTE
 
 
 def test_a_part_written_again_is_one_part(output, tmp_path):
-    output.write_part(tmp_path, NAME, rows(1), NOTE)
+    output.write_part(tmp_path, NAME, [rows_for(output, 1)], NOTE)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    output.write_part(tmp_path, NAME, rows(1), NOTE)
+    output.write_part(tmp_path, NAME, [rows_for(output, 1)], NOTE)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_a_part_without_chunks_still_has_a_note(output, tmp_path):
-    output.write_part(tmp_path, NAME, rows(0), NOTE)
+    output.write_part(tmp_path, NAME, [rows_for(output, 0)], NOTE)
     assert [output.read_note(path) for path in output.note_files(tmp_path)] == [NOTE]
 
 
@@ -84,7 +91,7 @@ def test_an_empty_folder_has_no_parts(output, tmp_path):
     "foreign", ["part-00000.parquet", "x.parquet", "x.jsonl", ".part-0123abcd-000007.parquet.1.tmp"]
 )
 def test_files_of_others_are_no_parts(output, tmp_path, foreign):
-    output.write_part(tmp_path, NAME, rows(), NOTE)
+    output.write_part(tmp_path, NAME, [rows_for(output)], NOTE)
     (tmp_path / foreign).write_text("not ours")
     assert [path.stem for path in output.part_files(tmp_path)] == [NAME]
     assert [path.stem for path in output.note_files(tmp_path)] == [NAME]
@@ -113,15 +120,43 @@ def damage_by_removal(path):
     "damage", [damage_by_truncation, damage_by_emptying, damage_by_another_program, damage_by_removal]
 )
 def test_a_damaged_note_names_its_file_and_what_to_do(output, tmp_path, damage):
-    output.write_part(tmp_path, NAME, rows(), NOTE)
+    output.write_part(tmp_path, NAME, [rows_for(output)], NOTE)
     [note_file] = output.note_files(tmp_path)
     damage(note_file)
     with pytest.raises(OutputError, match=rf"^{note_file}: .*--resume"):
         output.read_note(note_file)
 
 
+@pytest.mark.parametrize("tables", [0, 1, 3])
+def test_rows_are_read_back_as_they_were_written(output, tmp_path, tables):
+    written = [rows_for(output, count) for count in range(1, tables + 1)]
+    output.write_part(tmp_path, NAME, written, NOTE)
+    read = pa.concat_tables([output.SCHEMA.empty_table(), *output.read_rows(tmp_path, NAME)])
+    assert read.schema.equals(output.SCHEMA, check_metadata=True)
+    assert to_lines(read) == "".join(map(to_lines, written))
+
+
+def damage_a_column(path):
+    if path.suffix == ".parquet":
+        pq.write_table(pq.read_table(path).drop_columns("source"), path)
+    else:
+        path.write_text(path.read_text().replace('"source"', '"sauce"'))
+
+
+@pytest.mark.parametrize(
+    "damage", [damage_by_truncation, damage_by_removal, damage_by_another_program, damage_a_column]
+)
+def test_a_damaged_part_names_its_file_and_what_to_do(output, tmp_path, damage):
+    output.write_part(tmp_path, NAME, [rows_for(output)], NOTE)
+    part = output.files_of(tmp_path, NAME)[0]
+    damage(part)
+    with pytest.raises(OutputError, match=rf"^{part}: damaged .*--resume") as raised:
+        list(output.read_rows(tmp_path, NAME))
+    assert "\n" not in str(raised.value)
+
+
 def test_parquet_keeps_schema_and_values(tmp_path):
-    OUTPUT_FORMATS["parquet"].write_part(tmp_path, NAME, rows(), NOTE)
+    OUTPUT_FORMATS["parquet"].write_part(tmp_path, NAME, [rows()], NOTE)
     read = pq.read_table(tmp_path / f"{NAME}.parquet")
     assert read.schema.equals(CHUNK_ROW)
     assert read.equals(rows())
@@ -136,7 +171,7 @@ def test_a_parquet_file_whose_footer_has_no_metadata_is_refused(tmp_path):
 
 
 def test_json_lines_are_readable_text_with_six_decimals(tmp_path):
-    OUTPUT_FORMATS["jsonl"].write_part(tmp_path, NAME, rows(), NOTE)
+    OUTPUT_FORMATS["jsonl"].write_part(tmp_path, NAME, [rows()], NOTE)
     content = (tmp_path / f"{NAME}.jsonl").read_bytes().decode()
     assert [json.loads(line) for line in content.split("\n")[:-1]] == [row | {"score": 0.987654} for row in ROWS]
     assert "α" in content
@@ -149,7 +184,7 @@ def test_no_rows_are_no_lines():
 
 def test_json_lines_part_counts_only_together_with_its_note(tmp_path):
     jsonl = OUTPUT_FORMATS["jsonl"]
-    jsonl.write_part(tmp_path, NAME, rows(), NOTE)
+    jsonl.write_part(tmp_path, NAME, [rows()], NOTE)
     [note] = jsonl.note_files(tmp_path)
     kept = note.read_bytes()
     note.unlink()
@@ -163,8 +198,9 @@ def test_json_lines_part_counts_only_together_with_its_note(tmp_path):
 def test_a_json_lines_part_is_there_before_its_note(tmp_path, monkeypatch):
     """The other order would let a kill between the two leave documents that count as done and are nowhere."""
     order = []
-    monkeypatch.setattr("pipelines.outputs.jsonl.commit_text", lambda path, _: order.append(path.suffix))
-    OUTPUT_FORMATS["jsonl"].write_part(tmp_path, NAME, rows(), NOTE)
+    for commit in ("commit_file", "commit_text"):
+        monkeypatch.setattr(f"pipelines.outputs.jsonl.{commit}", lambda path, _: order.append(path.suffix))
+    OUTPUT_FORMATS["jsonl"].write_part(tmp_path, NAME, [rows()], NOTE)
     assert order == [".jsonl", ".json"]
 
 

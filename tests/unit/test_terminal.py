@@ -10,7 +10,6 @@ from pipelines.corpora.input_files import find_input_files
 from pipelines.evaluation import Evaluation, Score
 from pipelines.outputs.formats import OUTPUT_FORMATS
 from pipelines.outputs.part_note import Counts, Coverage, PartNote
-from pipelines.schema import CHUNK_ROW
 from pipelines.terminal import chunk_table, committed_parts, evaluation_notes, evaluation_table, summary_table
 
 
@@ -153,7 +152,7 @@ def test_progress_grows_with_the_parts_that_are_committed(tmp_path, corpus, monk
     def commit(name, start, stop, source=corpus[0].path):
         coverage = {source: Coverage(version="", ranges=((start, stop),))}
         note = PartNote(coverage=coverage, counts=Counts(documents=stop - start, tokens=10))
-        OUTPUT_FORMATS[output_format].write_part(folder, f"part-0000000{name}", CHUNK_ROW.empty_table(), note)
+        OUTPUT_FORMATS[output_format].write_part(folder, f"part-0000000{name}", [], note)
 
     commit("1-000000", 0, 2)
     commit("1-000001", 0, 5, source="another file, done before")

@@ -1,0 +1,51 @@
+"""What a run that goes on with another one may change, and what it keeps."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from pipelines.corpora.identity import Identified
+from pipelines.corpora.input_files import InputError, InputFile
+from pipelines.outputs.manifest import Manifest
+from pipelines.outputs.output_error import OutputError
+from pipelines.outputs.part_note import Coverage
+from pipelines.storage import Location
+
+
+def input_rows(files: Sequence[InputFile], identified: Identified) -> list[Mapping[str, Any]]:
+    """A row of the manifest for each file that was named, with its version or why it is not read."""
+    versions = {file.path: file.version for file in identified.files}
+    errors = {error.path: {"error": error.reason} for error in identified.refused}
+    return [asdict(replace(file, version=versions.get(file.path, ""))) | errors.get(file.path, {}) for file in files]
+
+
+def refuse_other_settings(folder: Location, held: Manifest, wanted: Manifest) -> None:
+    """Raises `OutputError` where a run would be gone on with by another model or with other options."""
+    if held.model["sha256"] != wanted.model["sha256"]:
+        raise OutputError(
+            f"{folder}: was tagged with another model ({held.model['folder']}); --overwrite, or name that"
+        )
+    for name, value in wanted.settings.items():
+        if held.settings.get(name) != value:
+            raise OutputError(
+                f"{folder}: was begun with {name} {held.settings.get(name)}, not {value}; resume with the same "
+                f"options, or replace it with --overwrite"
+            )
+
+
+def joined_inputs(
+    recorded: Sequence[Mapping[str, Any]], named: Sequence[Mapping[str, Any]]
+) -> tuple[Mapping[str, Any], ...]:
+    """The files of the run that is resumed, in their order, and behind them those that are new."""
+    return tuple({one["path"]: one for one in (*recorded, *named)}.values())
+
+
+def refuse_changed_files(files: Sequence[InputFile], covered: Mapping[str, Coverage]) -> None:
+    """Raises `InputError` for a file of which another version is tagged already, in whole or in part."""
+    for file in files:
+        if file.path in covered and covered[file.path].version != file.version:
+            raise InputError(
+                file.path,
+                "changed since it was tagged; put back the file that was tagged, or leave it out of the INPUTs, or "
+                "give the new one another name or another --output, or replace the whole run with --overwrite",
+            )
