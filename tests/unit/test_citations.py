@@ -11,6 +11,7 @@ import pytest
 from benchmarks.pubmed_generator import write_baseline
 from pipelines import citations
 from pipelines.citations import files_to_scan, plan_files, pubmed_files, refuse_left_out, refuse_two_baselines
+from pipelines.corpora.identity import identify
 from pipelines.corpora.input_files import InputError, find_input_files
 from pipelines.outputs.part_note import Coverage
 from pipelines.schema import DELETED, SUPERSEDED
@@ -23,7 +24,11 @@ def corpus(tmp_path):
     """Files, the truth, and an output folder."""
     truth = write_baseline(tmp_path / "pubmed", files=2, citations=30, updates=3, seed=5)
     (tmp_path / "o").mkdir()
-    return find_input_files([str(tmp_path / "pubmed")], "pubmed"), truth, tmp_path / "o"
+    return versioned(tmp_path / "pubmed"), truth, tmp_path / "o"
+
+
+def versioned(folder):
+    return identify(find_input_files([str(folder)], "pubmed"), ()).files
 
 
 def one_after_the_other(function, files):
@@ -60,11 +65,13 @@ def test_a_file_is_scanned_once(corpus):
 def test_what_is_kept_is_of_one_version_of_a_file_and_of_cytotag(corpus, monkeypatch):
     files, _, folder = corpus
     plan_files(files, folder, one_after_the_other)
-    os.utime(files[1].path)
-    again = find_input_files([str(Path(files[0].path).parent)], "pubmed")
+    os.utime(files[0].path)
+    Path(files[1].path).write_bytes(Path(files[2].path).read_bytes())
+    Path(f"{files[1].path}.md5").unlink()
+    again = versioned(Path(files[0].path).parent)
     assert [Path(file.path).name for file in files_to_scan(again, folder)] == ["pubmed26n0002.xml.gz"]
     monkeypatch.setattr("pipelines.outputs.citation_cache.installed_version", lambda _: "99")
-    assert len(files_to_scan(files, folder)) == 5
+    assert len(files_to_scan(again, folder)) == 5
 
 
 @pytest.mark.parametrize("damage", [b"", b"PAR1", None])
@@ -94,7 +101,10 @@ def test_an_earlier_file_that_went_away_is_needed_only_where_it_was_not_scanned(
 def test_pubmed_files_are_found_among_the_inputs_of_a_manifest(corpus):
     files, _, _ = corpus
     rows = [{**vars(file), "documents": 3, "complete": True} for file in files]
-    assert pubmed_files([{**rows[0], "format": "jsonl"}, *rows]) == files
+    assert pubmed_files([{**rows[0], "format": "jsonl"}, *rows]) == list(files)
+    refused = {**rows[1], "version": "", "error": "its MD5 is another"}
+    assert pubmed_files([rows[0], refused]) == [files[0]]
+    assert pubmed_files([*rows, refused]) == list(files)  # what was read of it before still has its say
 
 
 def test_two_baselines_are_refused_and_other_formats_do_not_matter(corpus, tmp_path):
@@ -115,6 +125,7 @@ def test_two_baselines_are_refused_and_other_formats_do_not_matter(corpus, tmp_p
         ({}, Coverage(version="v", ranges=((0, 2),), end=2), False),
         ({}, Coverage(version="v", ranges=((0, 2),)), True),
         ({"format": "jsonl"}, None, False),
+        ({"error": "its MD5 is another"}, None, False),
     ],
 )
 def test_a_file_of_the_run_that_was_not_tagged_to_its_end_must_be_named_again(row, covered, refused):
@@ -142,14 +153,13 @@ def test_the_command_shows_the_plan(corpus):
     shown = run(folder)
     assert shown.returncode == 3
     assert "4 files" in shown.stdout
-    assert "(number 0004)" in shown.stdout
-    assert "download both again" in shown.stdout
+    assert "(number 0003 to 0004)" in shown.stdout
+    assert "download it again" in shown.stdout
     told = run(folder, "--json")
     made = json.loads(told.stdout)
-    assert [row["md5"] for row in made["files"]] == ["ok", "absent", "bad", "ok"]
-    assert [row["citations"] for row in made["files"]] == [
-        truth.records[Path(row["file"]).name] for row in made["files"]
-    ]
+    assert [row["md5"] for row in made["files"]] == ["ok", "absent", "ok", "bad"]
+    names = [Path(row["file"]).name for row in made["files"]]
+    assert [row["citations"] for row in made["files"]] == [*(truth.records[name] for name in names[:3]), 0]
     assert made["total"]["to_tag"] == sum(row["to_tag"] for row in made["files"])
     assert len(made["warnings"]) == 2
 

@@ -1,6 +1,7 @@
 import itertools
 import json
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -179,7 +180,7 @@ def killed_at(operation, function):
 
     with pytest.MonkeyPatch.context() as patch:
         for name in ("replace", "unlink", "mkdir", "rmdir"):
-            patch.setattr(f"pathlib.Path.{name}", dying(getattr(output_folder.Path, name)))
+            patch.setattr(Path, name, dying(getattr(Path, name)))
         try:
             function()
         except Killed:
