@@ -8,6 +8,7 @@ import typer
 
 from actors.model_files import ModelError
 from pipelines.commands.compact import compact
+from pipelines.commands.convert import convert
 from pipelines.commands.evaluate import evaluate
 from pipelines.commands.exit_codes import NOTHING_DONE
 from pipelines.commands.pubmed import pubmed
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (tag, show, evaluate, verify, compact):
+for command in (tag, show, evaluate, convert, verify, compact):
     app.command(no_args_is_help=True)(command)
 app.add_typer(pubmed, name="pubmed")
 

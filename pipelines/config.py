@@ -1,7 +1,8 @@
 """What a run is told to do: frozen, checked on construction."""
 
-import math
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from actors.execution_providers import Device
 
@@ -9,8 +10,11 @@ TASK_CPUS = 0.5
 """CPUs that Ray reserves for a read, map or write task. Not a whole number, as an actor's are: Ray runs a task inside
 the actor that follows it when both ask for the same."""
 
-
 GPU_BATCH_SIZE = 1024
+
+LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+LABEL_KEY = re.compile(rf"([a-z0-9.-]+/)?{LABEL_VALUE.pattern}")
+"""What Kubernetes, and so Ray, takes for the labels of a node."""
 
 
 class ConfigError(ValueError):
@@ -30,12 +34,14 @@ class ActorPool:
         max_size: Actors that the pool may grow to.
         threads: Threads, and so CPUs, of each.
         device: Where their model runs; an actor on `cuda` has a GPU of its own.
+        labels: Of the nodes that the actors may run on; with none, any node.
     """
 
     min_size: int
     max_size: int
     threads: int = 1
     device: Device = "cpu"
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Checks the sizes."""
@@ -55,49 +61,38 @@ class ActorPool:
         return GPU_BATCH_SIZE if self.device == "cuda" else None
 
     @classmethod
-    def parse(cls, actors: str | None, *, threads: int, device: Device, cpus: float, gpus: float) -> "ActorPool":
-        """A pool from `N`, `MIN:MAX`, or None for as many as fit beside the tasks.
+    def parse(
+        cls, actors: str | None, *, threads: int, device: Device, labels: Mapping[str, str] | None = None
+    ) -> "ActorPool":
+        """A pool from `N` or `MIN:MAX`; from None one of a single actor, to be filled when the nodes are known.
 
         Raises:
-            ConfigError: `actors` is neither, or too large for the machine.
+            ConfigError: `actors` is neither.
         """
-        if actors is None:
-            room = (cpus - TASK_CPUS) / max(threads, 1)
-            if device == "cuda":
-                room = min(room, gpus)
-            sizes = [max(1, math.floor(room))]
-        else:
-            try:
-                sizes = [int(size) for size in actors.split(":")]
-            except ValueError:
-                sizes = []
-            if len(sizes) not in (1, 2):
-                raise ConfigError(f"--actors {actors}: give N or MIN:MAX, such as 4 or 2:8")
-        pool = cls(min_size=sizes[0], max_size=sizes[-1], threads=threads, device=device)
-        pool.check_fits(cpus=cpus, gpus=gpus)
-        return pool
+        try:
+            sizes = [int(size) for size in ("1" if actors is None else actors).split(":")]
+        except ValueError:
+            sizes = []
+        if len(sizes) not in (1, 2):
+            raise ConfigError(f"--actors {actors}: give N or MIN:MAX, such as 4 or 2:8")
+        return cls(min_size=sizes[0], max_size=sizes[-1], threads=threads, device=device, labels=labels or {})
 
-    def check_fits(self, *, cpus: float, gpus: float) -> None:
-        """Refuses a pool beside which no task could run: Ray would wait for CPUs forever, and say nothing.
 
-        Raises:
-            ConfigError: With the arithmetic.
-        """
-        needed = self.min_size * self.threads + TASK_CPUS
-        if needed > cpus:
-            most = max(0, math.floor((cpus - TASK_CPUS) / self.threads))
-            raise ConfigError(
-                f"{self.min_size} actors x {self.threads} threads + {TASK_CPUS} for the tasks = {needed:g} CPUs, "
-                f"and Ray has {cpus:g}; ask for at most {most} actors of {self.threads} threads (--actors, --threads)"
-                if most
-                else f"an actor of {self.threads} threads + {TASK_CPUS} for the tasks = {needed:g} CPUs, and Ray has "
-                f"{cpus:g}; ask for fewer --threads"
-            )
-        if self.device == "cuda" and self.min_size > gpus:
-            raise ConfigError(
-                f"--device cuda: {self.min_size} actors need a GPU each, and Ray has {gpus:g}; "
-                f"{'lower --actors' if gpus >= 1 else 'ask for --device cpu'}"
-            )
+def parse_labels(labels: str) -> dict[str, str]:
+    """Node labels from `pool=gpu` or `pool=cpu,zone=a`.
+
+    Raises:
+        ConfigError: A part is not `KEY=VALUE`, or a key is named twice.
+    """
+    parsed: dict[str, str] = {}
+    for part in labels.split(","):
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not (equals and LABEL_KEY.fullmatch(key) and LABEL_VALUE.fullmatch(value)):
+            raise ConfigError(f"--labels {labels}: {part!r} is not KEY=VALUE, such as pool=gpu")
+        if key in parsed:
+            raise ConfigError(f"--labels {labels}: two values for {key}; leave one out")
+        parsed[key] = value
+    return parsed
 
 
 def parse_names(names: str) -> frozenset[str]:

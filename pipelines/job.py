@@ -15,13 +15,13 @@ from actors.execution_providers import Device
 from actors.model_files import ModelFiles
 from actors.token_classifier import TokenClassifier
 from pipelines import citations
-from pipelines.config import TASK_CPUS, ActorPool
+from pipelines.config import TASK_CPUS, ActorPool, ConfigError
 from pipelines.corpora.identity import identify, to_hash
 from pipelines.corpora.input_files import InputError, InputFile, absolute, find_input_files
 from pipelines.corpora.pubmed_plan import Withdrawn
 from pipelines.corpora.records import ReaderOptions
 from pipelines.corpora.source import CorpusSource, read_corpus
-from pipelines.local_ray import local_cpus, native_messages_to, ray_session, run_tasks
+from pipelines.local_ray import local_cpus, native_messages_to, ray_session, run_tasks, wait_for_nodes
 from pipelines.ner import build_ner_pipeline
 from pipelines.outputs import folder as output_folder
 from pipelines.outputs.folder import Mode
@@ -31,6 +31,7 @@ from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import Counts, Coverage, PartNote, merge_coverage
 from pipelines.outputs.sink import PartSink
 from pipelines.outputs.withdrawal import withdraw
+from pipelines.placement import Node, fill, misfit
 from pipelines.poison_guard import start_attempts
 from pipelines.resuming import input_rows, joined_inputs, refuse_changed_files, refuse_other_settings
 from pipelines.run_log import ray_log, stopping_in_one_line
@@ -60,7 +61,9 @@ class TagJob:
         inputs: Files, folders and patterns, local or in an object store.
         output: The output folder.
         actors: `N`, `MIN:MAX`, or None for as many as fit.
+        labels: Of the nodes that the actors may run on.
         address: Of the Ray cluster to run on; None starts a Ray on this machine.
+        wait: Seconds to wait for nodes that the actors fit on.
         command: The command line, for the manifest.
     """
 
@@ -75,7 +78,9 @@ class TagJob:
     device: Device = "cpu"
     actors: str | None = None
     threads: int = 1
+    labels: Mapping[str, str] = field(default_factory=dict)
     address: str | None = None
+    wait: float = 0
     command: tuple[str, ...] = ()
 
 
@@ -113,16 +118,25 @@ def run(job: TagJob, hashing: Progress, progress: Progress) -> RunSummary:
     files = absolute(find_input_files(job.inputs, job.input_format))
     citations.refuse_two_baselines(files)
     _refuse_own_output(files, job.output)
-    TokenClassifier(job.model, device=job.device)  # a model that cannot run is found here, not in an actor
+    on_this_machine = job.address is None  # the GPUs of a cluster are on its workers
+    TokenClassifier(job.model, device=job.device if on_this_machine else "cpu")  # what cannot run is found before Ray
     manifest = _manifest(job, files)
-    if job.address is None:
-        _pool(job, {"CPU": local_cpus() + 1, "GPU": math.inf})  # before Ray, which finds the GPUs, takes seconds
+    pool = ActorPool.parse(job.actors, threads=job.threads, device=job.device, labels=job.labels)
+    if on_this_machine and (reason := misfit(pool, [Node(cpus=local_cpus() + 1, gpus=math.inf)])):
+        raise ConfigError(reason)  # before Ray, which finds the GPUs, takes seconds to start
     with output_folder.claim(job.output):
-        return _run(job, files, manifest, hashing, progress, began=began)
+        return _run(job, pool, files, manifest, hashing, progress, began=began)
 
 
 def _run(
-    job: TagJob, files: Sequence[InputFile], manifest: Manifest, hashing: Progress, progress: Progress, *, began: float
+    job: TagJob,
+    pool: ActorPool,
+    files: Sequence[InputFile],
+    manifest: Manifest,
+    hashing: Progress,
+    progress: Progress,
+    *,
+    began: float,
 ) -> RunSummary:
     """Runs a job whose output folder is its own."""
     held = output_folder.prepare(job.output, job.mode) if job.mode != "overwrite" else None
@@ -154,8 +168,9 @@ def _run(
 
     started = time.monotonic()
     if to_read or citations.files_to_scan(pubmed, job.output):
-        with ray_log(job.output) as log, native_messages_to(log), ray_session(job.address) as resources:
-            pool = _pool(job, resources)
+        with ray_log(job.output) as log, native_messages_to(log), ray_session(job.address):
+            nodes = wait_for_nodes(pool, seconds=job.wait)
+            pool = pool if job.actors else fill(pool, nodes)
             started = time.monotonic()
             with progress(to_read), stopping_in_one_line(job.output, log):
                 withdrawn = plan().withdrawn
@@ -226,16 +241,6 @@ def _refuse_own_output(files: Sequence[InputFile], output: Location) -> None:
     for file in files:
         if is_within(location(file.path), output):
             raise InputError(file.path, f"lies in the output folder {output}; choose another --output")
-
-
-def _pool(job: TagJob, resources: Mapping[str, float]) -> ActorPool:
-    return ActorPool.parse(
-        job.actors,
-        threads=job.threads,
-        device=job.device,
-        cpus=resources.get("CPU", 0),
-        gpus=resources.get("GPU", 0),
-    )
 
 
 def _manifest(job: TagJob, files: Sequence[InputFile]) -> Manifest:

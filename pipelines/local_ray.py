@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -13,8 +14,10 @@ from typing import Any, TypeVar
 
 import ray
 import ray.exceptions
+from ray.autoscaler.sdk import request_resources
 
-from pipelines.config import TASK_CPUS, ConfigError
+from pipelines.config import TASK_CPUS, ActorPool, ConfigError
+from pipelines.placement import Node, misfit
 
 WORKER_ENVIRONMENT = {"TOKENIZERS_PARALLELISM": "false"}
 """Ray is what runs things in parallel; threads of the tokenizer would fight the model's for the CPUs."""
@@ -22,20 +25,18 @@ WORKER_ENVIRONMENT = {"TOKENIZERS_PARALLELISM": "false"}
 Item = TypeVar("Item")
 
 CONNECT_SECONDS = 10
+LOOK_AGAIN_SECONDS = 1
 
 OBJECT_STORE_BYTES = 1 << 30
 SMALLEST_OBJECT_STORE_BYTES = 80 << 20
 
 
 @contextlib.contextmanager
-def ray_session(address: str | None) -> Iterator[dict[str, float]]:
+def ray_session(address: str | None) -> Iterator[None]:
     """Connects to the Ray cluster at `address`, or without one starts a Ray on this machine; leaves it after.
 
     The local Ray has one CPU more than the machine: the model keeps every core busy, and the light tasks around it
     (reading, tokenizing, writing) take their turns between its threads.
-
-    Yields:
-        The resources of the cluster, as Ray names them (`CPU`, `GPU`).
 
     Raises:
         ConfigError: No cluster answers at `address`.
@@ -58,10 +59,10 @@ def ray_session(address: str | None) -> Iterator[dict[str, float]]:
             ray.init(address=address, runtime_env=runtime_env, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError) as error:
             raise ConfigError(f"--address {address}: no Ray cluster answers there ({error})") from None
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what stops a run reaches us as an exception as well
     warnings.filterwarnings("ignore", module=r"ray\.data\.")  # such as that a small corpus leaves an actor idle
     try:
-        yield ray.cluster_resources()  # type: ignore[no-untyped-call]
+        yield
     finally:
         ray.shutdown()
 
@@ -91,6 +92,43 @@ def _refuse_dead_address(address: str) -> None:
             socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
         except (OSError, OverflowError) as error:
             raise ConfigError(f"--address {address}: no Ray cluster answers there ({error}); is it running?") from None
+
+
+def wait_for_nodes(pool: ActorPool, *, seconds: float) -> list[Node]:
+    """The nodes of the Ray that runs, as soon as the smallest size of `pool` fits them.
+
+    A cluster that grows when it is asked to is asked, once; the wait is announced on stderr, once.
+
+    Raises:
+        ConfigError: It does not fit within `seconds`; the message has the arithmetic.
+    """
+    deadline = time.monotonic() + seconds
+    waits = False
+    try:
+        while reason := misfit(pool, nodes := _nodes()):
+            if time.monotonic() >= deadline:
+                raise ConfigError(f"{reason} (waited {seconds:g} s)" if waits else reason)
+            if not waits:
+                waits = True
+                sys.stderr.write(f"cytotag: waits up to {seconds:g} s for nodes: {reason}\n")
+                actor = {"CPU": pool.threads} | ({"GPU": pool.gpus} if pool.gpus else {})
+                request_resources(
+                    bundles=[actor] * pool.min_size + [{"CPU": TASK_CPUS}],
+                    bundle_label_selectors=[dict(pool.labels)] * pool.min_size + [{}],
+                )
+            time.sleep(LOOK_AGAIN_SECONDS)
+        return nodes
+    finally:
+        if waits:
+            request_resources(bundles=[])  # it would keep the nodes after the run; from here on Ray Data asks
+
+
+def _nodes() -> list[Node]:
+    return [
+        Node(cpus=node["Resources"].get("CPU", 0), gpus=node["Resources"].get("GPU", 0), labels=node["Labels"])
+        for node in ray.nodes()  # type: ignore[no-untyped-call]
+        if node["Alive"]
+    ]
 
 
 @contextlib.contextmanager

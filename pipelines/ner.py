@@ -41,6 +41,7 @@ def build_ner_pipeline(
             batch_size=pool.batch_size,
             num_cpus=pool.threads,
             num_gpus=pool.gpus,
+            label_selector=dict(pool.labels) or None,
         )
         .map_batches(ner_converter.transform, batch_format="pyarrow", num_cpus=TASK_CPUS)
     )

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +14,8 @@ from rich.text import Text
 from pipelines.corpora.counting import count_records
 from pipelines.corpora.input_files import InputFile
 from pipelines.evaluation import Evaluation
+from pipelines.exports.conversion import Conversion
+from pipelines.exports.formats import ExportFormat
 from pipelines.outputs.compaction import Size
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from pipelines.outputs.output_error import OutputError
@@ -30,6 +32,8 @@ STORE_POLL_SECONDS = 5
 
 def hashing_status(console: Console, files: Sequence[InputFile]) -> contextlib.AbstractContextManager[object]:
     """Shows that files are read to tell which version of them they are; nothing where none is."""
+    if not files:
+        return contextlib.nullcontext()
     size = sum(file.size for file in files)
     return console.status(f"reading {len(files):,} new files, {size / 1e6:,.0f} MB, to know them again")
 
@@ -82,6 +86,21 @@ def committed_parts(
         finally:
             stop.set()
             watcher.join()
+
+
+@contextlib.contextmanager
+def converted_documents(console: Console, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Shows how many documents are converted, which what it gives is to be told; without a terminal, nothing."""
+    columns = [
+        SpinnerColumn(),
+        TextColumn("{task.completed:,} documents"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    ]
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda documents: progress.update(task, completed=documents)
 
 
 def literal(text: str) -> Text:
@@ -170,4 +189,19 @@ def summary_table(counts: Counts, *, seconds: float, tagging_seconds: float) -> 
     ]
     for name, value in rows:
         table.add_row(literal(name), value)
+    return table
+
+
+def conversion_table(conversion: Conversion, to: ExportFormat) -> Table:
+    """The closing summary of a conversion."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column()
+    table.add_column(justify="right")
+    for name, count in (
+        ("documents", conversion.documents),
+        ("chunks", conversion.chunks),
+        ("files", conversion.files),
+        ("errors, with their reasons" if to == "documents" else "errors, left out", conversion.errors),
+    ):
+        table.add_row(name, f"{count:,}")
     return table

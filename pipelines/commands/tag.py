@@ -4,7 +4,7 @@ import itertools
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 from rich.console import Console
@@ -12,8 +12,8 @@ from rich.console import Console
 from actors.execution_providers import Device
 from actors.model_files import ModelFiles
 from pipelines.commands.exit_codes import FINISHED_WITH_ERRORS, NOTHING_DONE
-from pipelines.config import ConfigError, RunStoppedError, parse_names, parse_thresholds
-from pipelines.corpora.input_files import InputError
+from pipelines.config import ConfigError, RunStoppedError, parse_labels, parse_names, parse_thresholds
+from pipelines.corpora.input_files import InputError, InputFormat
 from pipelines.corpora.records import ReaderOptions
 from pipelines.outputs.folder import read_errors
 from pipelines.outputs.formats import OutputFormat
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 ERRORS_SHOWN = 5
 HASHING_WORTH_A_LINE = 1.0
 """Seconds."""
-
-InputFormat = Literal["auto", "text", "jsonl", "parquet", "pubmed"]
 
 
 def tag(
@@ -46,15 +44,15 @@ def tag(
         InputFormat,
         typer.Option(
             metavar="FORMAT",
-            help="auto, text, jsonl, parquet or pubmed; auto tells it from each file's name.",
+            help=f"{', '.join(get_args(InputFormat))}; auto tells it from each file's name, or the start of XML.",
             rich_help_panel="Input",
         ),
     ] = "auto",
     text_column: Annotated[
-        str, typer.Option(metavar="NAME", help="JSONL field or Parquet column with the text.", rich_help_panel="Input")
+        str, typer.Option(metavar="NAME", help="Field or column with the text.", rich_help_panel="Input")
     ] = "text",
     id_column: Annotated[
-        str, typer.Option(metavar="NAME", help="JSONL field or Parquet column with the id.", rich_help_panel="Input")
+        str, typer.Option(metavar="NAME", help="Field or column with the id.", rich_help_panel="Input")
     ] = "document_id",
     one_document_per_line: Annotated[
         bool,
@@ -117,6 +115,14 @@ def tag(
     threads: Annotated[
         int, typer.Option(min=1, help="Threads, and so CPUs, of each actor.", rich_help_panel="Machine")
     ] = 1,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY=VALUE,...",
+            help="Labels of the Ray nodes that may hold the model, such as pool=gpu; any node if not said.",
+            rich_help_panel="Machine",
+        ),
+    ] = None,
     address: Annotated[
         str | None,
         typer.Option(
@@ -124,6 +130,15 @@ def tag(
             rich_help_panel="Machine",
         ),
     ] = None,
+    wait: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="How long to wait for a cluster that has to grow first; it is asked for the nodes that are missing.",
+            rich_help_panel="Machine",
+        ),
+    ] = 0,
 ) -> None:
     r"""Tag documents and write a dataset with a row a chunk, or tag one text and print it.
 
@@ -168,7 +183,9 @@ def tag(
         device=device,
         actors=actors,
         threads=threads,
+        labels=parse_labels(labels) if labels is not None else {},
         address=address,
+        wait=wait,
         command=tuple(sys.argv),
     )
     console = Console(stderr=True, markup=False, emoji=False)  # paths may have brackets
@@ -199,7 +216,7 @@ def report_errors(console: Console, output: Location, summary: "RunSummary") -> 
         error = json.loads(line)
         console.print(f"error: {error['source']}: {error['error']}", soft_wrap=True, markup=False, highlight=False)
     console.print(f"set aside, each with its reason in {output}/_errors: {counts.errors + refused:,}", soft_wrap=True)
-    if counts.errors == counts.documents and not summary.before.documents:
+    if counts.errors == counts.documents and (counts.documents or not summary.before.documents):
         raise typer.Exit(NOTHING_DONE)
     if counts.broken_files or refused:
         raise typer.Exit(FINISHED_WITH_ERRORS)

@@ -2,9 +2,11 @@
 
 import glob
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from pyarrow.fs import FileInfo
 
@@ -18,16 +20,43 @@ EXTENSIONS = {
     ".ndjson": "jsonl",
     ".ndjson.gz": "jsonl",
     ".parquet": "parquet",
-    ".xml": "pubmed",
-    ".xml.gz": "pubmed",
+    ".nxml": "jats",
+    ".nxml.gz": "jats",
+    ".xml": "xml",
+    ".xml.gz": "xml",
+    ".json": "bioc-json",
+    ".json.gz": "bioc-json",
+    ".pubtator": "pubtator",
+    ".pubtator.gz": "pubtator",
+    ".conll": "conll",
+    ".conll.gz": "conll",
+    ".iob": "conll",
+    ".iob.gz": "conll",
+    ".iob2": "conll",
+    ".iob2.gz": "conll",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".tsv": "tsv",
+    ".tsv.gz": "tsv",
 }
 """What `auto` makes of the end of a file's name; upper and lower case are the same."""
 
 MD5_SUFFIX = ".md5"
 """Ends the name of a file that holds the MD5 of the one beside it, as NLM publishes them; no document is in it."""
+NAMED_LIKE = {"pubmed": "xml", "jats": "xml", "bioc-xml": "xml", "brat": "text"}
+"""Formats whose files are named as those of another are, too."""
+
+InputFormat = Literal[
+    "auto", "text", "jsonl", "parquet", "pubmed", "jats", "bioc-xml", "xml", "bioc-json", "pubtator", "brat", "conll",
+    "csv", "tsv",
+]  # fmt: skip
+"""What a user may say: `AUTO`, or one of `FORMATS`."""
 
 AUTO = "auto"
-FORMATS = tuple(dict.fromkeys(EXTENSIONS.values()))
+FORMATS = tuple(dict.fromkeys((*EXTENSIONS.values(), *NAMED_LIKE)))
+
+_NLM_NAME = re.compile(r"(?:pubmed|medline)\d+n\d+\.xml(?:\.gz)?", re.IGNORECASE)
+"""NLM's names for the files of the baseline and the daily updates."""
 
 
 class InputError(ValueError):
@@ -96,6 +125,8 @@ def find_input_files(inputs: Sequence[str], input_format: str = AUTO) -> list[In
             continue
         for path in _named_paths(name, input_format):
             files.setdefault(Path(path).resolve(), _input_file(path, input_format))
+    if inputs and not files:
+        raise InputError(inputs[0], f"nothing but {MD5_SUFFIX} files is named; name the files that they are of")
     return list(files.values())
 
 
@@ -108,8 +139,15 @@ def absolute(files: Sequence[InputFile]) -> list[InputFile]:
 
 
 def format_of(path: str) -> str | None:
-    """The format that the end of the file's name tells, or None."""
+    """The format that the file's name tells, or None. For most XML it is "xml": the reader looks into the file."""
+    if _NLM_NAME.fullmatch(path.rsplit("/", 1)[-1]):
+        return "pubmed"
     return next((name for end, name in EXTENSIONS.items() if path.lower().endswith(end)), None)
+
+
+def _is_wanted(known: str, input_format: str) -> bool:
+    """Whether a file whose name tells the format `known` is one to read where `input_format` is asked for."""
+    return input_format in (AUTO, known, NAMED_LIKE.get(known)) or NAMED_LIKE.get(input_format) == known
 
 
 def _named_paths(name: str, input_format: str) -> Iterator[str]:
@@ -120,11 +158,12 @@ def _named_paths(name: str, input_format: str) -> Iterator[str]:
     if path.is_dir():
         found = sorted(_files_in(name, input_format))
         if not found:
-            ends = (end for end, known in EXTENSIONS.items() if input_format in (AUTO, known))
+            ends = (end for end, known in EXTENSIONS.items() if _is_wanted(known, input_format))
             raise InputError(name, f"the folder holds no file to read; looked for names that end in {', '.join(ends)}")
         yield from found
     elif path.exists():
-        yield name
+        if input_format != AUTO or not name.endswith(MD5_SUFFIX):  # a shell's `*` names them too
+            yield name
     elif glob.has_magic(name):
         found = []
         for match in glob.glob(name, recursive=True):  # noqa: PTH207  # Path.glob wants folder and pattern apart
@@ -154,13 +193,13 @@ def _files_in(folder: str, input_format: str) -> Iterator[str]:
             continue
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
-        yield from (str(Path(parent, name)) for name in names if _is_wanted(name, input_format))
+        yield from (str(Path(parent, name)) for name in names if _is_named_for(name, input_format))
 
 
-def _is_wanted(name: str, input_format: str) -> bool:
+def _is_named_for(name: str, input_format: str) -> bool:
     """Whether a file of that name, in a folder that was named, is to be read."""
     known = format_of(name)
-    return bool(known) and input_format in (AUTO, known) and not name.startswith((".", "_"))
+    return known is not None and _is_wanted(known, input_format) and not name.startswith((".", "_"))
 
 
 def _initials(path: str) -> set[str]:
@@ -182,7 +221,7 @@ def _input_file(path: str, input_format: str) -> InputFile:
 def _stored_files(name: str, input_format: str) -> list[tuple[StorePath, FileInfo]]:
     """The objects that one address of the user's stands for."""
     try:
-        found = find_stored_files(name, lambda file: _is_wanted(file, input_format))
+        found = find_stored_files(name, lambda file: _is_named_for(file, input_format))
     except OSError as error:
         reason = f"cannot be read ({error.strerror}); check the address, the credentials and AWS_ENDPOINT_URL_S3"
         raise InputError(name, reason) from None

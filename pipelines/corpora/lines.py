@@ -29,21 +29,34 @@ def read_lines(path: str) -> Iterator[Line]:
     Raises:
         InputError: the file cannot be opened, or breaks off.
     """
+    for number, data in read_line_bytes(path):
+        if data is None:
+            yield Line(number, None, f"line {number} is longer than {_MAX_BYTES:,} bytes; split it")
+            continue
+        try:
+            text = data.removesuffix(b"\n").removesuffix(b"\r").decode()
+        except UnicodeDecodeError as error:
+            yield Line(number, None, f"line {number} {describe_decode_error(error)}")
+            continue
+        yield Line(number, text.removeprefix(BYTE_ORDER_MARK) if number == 1 else text, None)
+
+
+def read_line_bytes(path: str) -> Iterator[tuple[int, bytes | None]]:
+    r"""The lines as bytes, each with its number and its line end; None for one that is too long to be held.
+
+    Raises:
+        InputError: the file cannot be opened, or breaks off.
+    """
     with open_bytes(path) as file:
         number = 0
         while data := file.readline(_MAX_BYTES + 1):
             number += 1
-            if len(data) > _MAX_BYTES:
-                while not data.endswith(b"\n") and data:
-                    data = file.readline(_MAX_BYTES)
-                yield Line(number, None, f"line {number} is longer than {_MAX_BYTES:,} bytes; split it")
+            if len(data) <= _MAX_BYTES:
+                yield number, data
                 continue
-            try:
-                text = data.removesuffix(b"\n").removesuffix(b"\r").decode()
-            except UnicodeDecodeError as error:
-                yield Line(number, None, f"line {number} {describe_decode_error(error)}")
-                continue
-            yield Line(number, text.removeprefix(BYTE_ORDER_MARK) if number == 1 else text, None)
+            while not data.endswith(b"\n") and data:
+                data = file.readline(_MAX_BYTES)
+            yield number, None
 
 
 def describe_decode_error(error: UnicodeDecodeError) -> str:

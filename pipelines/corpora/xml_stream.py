@@ -15,6 +15,8 @@ MAX_UNPACKED_BYTES = 4 << 30
 """What a compressed file may grow to: ten times the largest of PubMed's baseline. A gzip bomb ends here."""
 MAX_RECORD_BYTES = 32 << 20
 """Of XML, between the ends of two records. All of it stands in memory."""
+MAX_RECORD_TAGS = 4_000_000
+"""As many "<" between the ends of two records: 32 MiB of empty elements would be a gigabyte of nodes."""
 
 CHUNK_BYTES = 1 << 16
 _LIBXML2_ADVICE = re.compile(", (?:try|use) XML_PARSE_HUGE(?: option)?")  # nothing that a user could set
@@ -67,9 +69,8 @@ def read_elements(path: str, records: XmlRecords) -> Iterator[etree._Element]:
             message = syntax_message(error)
             reason = f"after record {count} the XML is broken ({message}); download or copy the file again"
             if count == 0:
-                reason = (
-                    f"not {records.name} XML, or broken before its first record ({message}); check what the file is"
-                )
+                start = f"not {records.name} XML, or broken before its first record"
+                reason = f"{start} ({message}); check what the file is"
             raise InputError(path, reason) from error
     if count == 0 and root.tag not in records.roots:
         raise InputError(path, f"XML, but not {records.name} XML: it is a <{root.tag}>, not a <{records.roots[0]}>")
@@ -98,21 +99,26 @@ def _chunks(file: BufferedIOBase, path: str, records: XmlRecords) -> Iterator[by
     """The bytes of the file, cut behind every record, so that an error found in a chunk belongs to one record."""
     longest_end = max(map(len, records.tags)) + len("</>")
     packed = path.lower().endswith(".gz")
-    ahead, total, since_record = b"", 0, 0
+    ahead, total, since_record, tags = b"", 0, 0, 0
     while data := file.read1(CHUNK_BYTES):  # read() would drop what came before the point where gzip data is cut off
         total += len(data)
         since_record += len(data)
+        tags += data.count(b"<")
         ahead += data
         start = 0
         for match in records.end.finditer(ahead):
             yield ahead[start : match.end()]
             start = match.end()
-            since_record = len(ahead) - start
+            since_record, tags = len(ahead) - start, 0
         bomb = packed and total > MAX_UNPACKED_BYTES
         if bomb or since_record > MAX_RECORD_BYTES:
             what, most = ("file", MAX_UNPACKED_BYTES) if bomb else ("record", MAX_RECORD_BYTES)
             raise InputError(
                 path, f"more than {most >> 20:,} MiB of XML in one {what}; check what the file is, or split it"
+            )
+        if tags > MAX_RECORD_TAGS:
+            raise InputError(
+                path, f"more than {MAX_RECORD_TAGS:,} tags in one record; check what the file is, or split it"
             )
         keep = max(start, len(ahead) - longest_end + 1)  # a record's end may be cut in two here
         yield ahead[start:keep]

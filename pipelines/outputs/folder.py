@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Literal
 
 import pyarrow as pa
@@ -141,9 +142,8 @@ def delete_part(folder: Location, output_format: OutputFormat, name: str) -> Non
 def _written(folder: Location) -> list[Location]:
     """All that runs write, temporary files too, but the manifest."""
     patterns = (PART_PATTERN, f".{PART_PATTERN}.tmp", UNFINISHED_MANIFEST)
-    return [
-        path for place in (folder, folder / ERRORS, folder / NOTES) for name in patterns for path in place.glob(name)
-    ]
+    found = (path for place in (folder, folder / ERRORS, folder / NOTES) for path in place.glob("*"))
+    return [path for path in found if any(fnmatchcase(path.name, pattern) for pattern in patterns)]
 
 
 def _delete(paths: Iterable[Location]) -> None:

@@ -8,7 +8,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 import pyarrow as pa
@@ -26,7 +26,6 @@ Range = tuple[int, int]
 """Half-open: the ordinals from the first number up to, but not including, the second."""
 
 _RANGES = ("ranges", "superseded", "deleted")
-_REQUIRED = ("version", "ranges")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,8 +149,8 @@ class PartNote:
     def to_json(self) -> str:
         """One line of JSON; `from_json` reads it back."""
         coverage = {
-            source: {name: value for name, value in vars(one).items() if value or name in _REQUIRED}
-            for source, one in self.coverage.items()
+            source: {one.name: value for one in fields(noted) if (value := getattr(noted, one.name)) != one.default}
+            for source, noted in self.coverage.items()
         }
         note = {"coverage": coverage, "counts": vars(self.counts)}
         return json.dumps(note | ({"replaces": self.replaces} if self.replaces else {}), ensure_ascii=False)

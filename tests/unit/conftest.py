@@ -15,12 +15,12 @@ from actors.model_files import ModelFiles
 from pipelines.corpora.formats import READERS
 from pipelines.corpora.identity import identify
 from pipelines.corpora.input_files import find_input_files
-from pipelines.corpora.records import ReaderOptions, read_tables
+from pipelines.corpora.records import RECORD, ReaderOptions, read_tables
 from pipelines.outputs.folder import prepare, read_notes
 from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.part_note import Counts
 from pipelines.outputs.sink import PartSink
-from pipelines.schema import CHUNK, DELETED, SENTENCE, SUPERSEDED, WITHDRAWN
+from pipelines.schema import CHUNK, DELETED, DOCUMENT_ROW, SENTENCE, SUPERSEDED, WITHDRAWN
 from pipelines.stages.document_assembler import DocumentAssembler
 from pipelines.stages.sentence_detector import SentenceDetector
 from pipelines.verification import counts_by_input
@@ -51,6 +51,34 @@ def sentence_table():
         return pa.Table.from_pylist(rows, schema=SENTENCE)
 
     return build
+
+
+@pytest.fixture(params=["disk", "store"])
+def place(request):
+    """An empty folder, on the disk and in an object store."""
+    folder = request.getfixturevalue("tmp_path" if request.param == "disk" else "bucket") / "a"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def corpus_rows(tmp_path):
+    """`read(name, data, input_format)`: the rows of one file, found and read as `cytotag tag` does."""
+
+    def read(name, data, input_format="auto", options=None):
+        from pipelines.corpora.source import CorpusSource  # slow to import: Ray
+
+        path = tmp_path / name
+        path.write_bytes(data)
+        files = find_input_files([str(path)], input_format)
+        source = CorpusSource(files, options or ReaderOptions(), block_bytes=1 << 18, covered={})
+        tables = [table for task in source.get_read_tasks(1) for table in task()]
+        assert all(table.schema.equals(RECORD) for table in tables)
+        rows = [row | {"metadata": dict(row["metadata"])} for table in tables for row in table.to_pylist()]
+        assert [row["last"] for row in rows] == [False] * (len(rows) - 1) + [True] * bool(rows)
+        return rows
+
+    return read
 
 
 @pytest.fixture(scope="session")
@@ -261,3 +289,45 @@ def save_dataset(folder, output_format, inputs, parts, **damage):
 def write_dataset():
     """`write(folder, format, inputs, parts)`: a finished dataset of real input files, without a model."""
     return save_dataset
+
+
+@pytest.fixture(scope="session")
+def document_rows():
+    """`build([{"text": ..., "spans": [(start, end, entity), ...], ...}, ...])`: a DOCUMENT_ROW table.
+
+    A document may also have `document_id`, `metadata`, `error`, `scores` and `sentences`; of the sentences it is one
+    otherwise.
+    """
+
+    def build(documents):
+        rows = []
+        for ordinal, document in enumerate(documents):
+            text, spans = document["text"], document.get("spans", [])
+            sentences = document.get("sentences", [(0, len(text))] if text else [])
+            chunks = [
+                {
+                    "sentence_id": next(i for i, (first, last) in enumerate(sentences) if first <= start < last),
+                    "chunk_id": number,
+                    "start": start,
+                    "end": end,
+                    "text": text[start:end],
+                    "entity": entity,
+                    "score": document.get("scores", [0.5] * len(spans))[number],
+                }
+                for number, (start, end, entity) in enumerate(spans)
+            ]
+            rows.append(
+                {
+                    "document_id": document.get("document_id", f"d{ordinal}"),
+                    "source": "corpus.jsonl",
+                    "ordinal": ordinal,
+                    "text": text,
+                    "metadata": list(document.get("metadata", {}).items()),
+                    "sentences": [{"start": start, "end": end} for start, end in sentences],
+                    "chunks": chunks,
+                    "error": document.get("error"),
+                }
+            )
+        return pa.Table.from_pylist(rows, schema=DOCUMENT_ROW)
+
+    return build

@@ -9,10 +9,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from pipelines.__main__ import app
 from pipelines.outputs import compaction
 from pipelines.outputs.compaction import Size, compact, row_groups, to_groups
-from pipelines.outputs.folder import committed, discard_uncommitted, prepare, read_errors, read_notes
+from pipelines.outputs.folder import claim, committed, discard_uncommitted, prepare, read_errors, read_notes
 from pipelines.outputs.formats import OUTPUT_FORMATS
 from pipelines.outputs.lock import LOCK_FILES
 from pipelines.outputs.manifest import Manifest
@@ -148,6 +150,21 @@ def test_nothing_to_merge_changes_nothing(tmp_path):
     assert files(tmp_path) == before
     manifest("parquet", "finished").write(tmp_path / "..")
     assert compact(tmp_path / "..", MIB, quiet) == (Size(parts=0, bytes=0), Size(parts=0, bytes=0))
+
+
+def test_the_command(tmp_path):
+    run(tmp_path, "parquet")
+    done = CliRunner().invoke(app, ["compact", str(tmp_path), "--part-size", "1"])
+    assert done.exit_code == 0, done.output
+    assert [line.split() for line in done.output.splitlines()][1] == ["parts", "12", "1"]
+    assert len(committed(tmp_path, "parquet")) == 1
+
+
+def test_a_folder_that_another_process_holds_is_refused(tmp_path):
+    run(tmp_path, "parquet")
+    with claim(tmp_path), pytest.raises(OutputError, match="another cytotag run"):
+        compact(tmp_path, MIB, quiet)
+    assert len(committed(tmp_path, "parquet")) == len(SOURCES) * DOCUMENTS
 
 
 class Killed(BaseException):

@@ -1,12 +1,13 @@
 import os
 import pickle
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from pipelines.corpora.byte_stream import open_bytes
 from pipelines.corpora.formats import READERS
-from pipelines.corpora.input_files import FORMATS, InputError, find_input_files
+from pipelines.corpora.input_files import AUTO, FORMATS, InputError, InputFormat, find_input_files, format_of
 
 
 @pytest.fixture
@@ -14,6 +15,7 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a file of each kind, and the current folder while the test runs."""
     for name in (
         "b.txt",
+        "b.txt.md5",
         "a.TXT",
         "c.jsonl",
         "d.ndjson.gz",
@@ -58,6 +60,8 @@ ALL = ["a.TXT", "b.txt", "c.jsonl", "d.ndjson.gz", "deep/er/h.txt", "e.parquet",
         (["corpus/d*"], "auto", ["d.ndjson.gz", "deep/er/h.txt"]),
         (["corpus/*.md"], "text", ["README.md"]),
         (["corpus/odd/data[1].txt"], "auto", ["odd/data[1].txt"]),
+        (["corpus/b.txt", "corpus/b.txt.md5"], "auto", ["b.txt"]),
+        (["corpus/b.*"], "auto", ["b.txt"]),
     ],
 )
 @pytest.mark.usefixtures("corpus")
@@ -76,13 +80,56 @@ def test_tells_the_format_from_the_name():
         "c.jsonl": "jsonl",
         "d.ndjson.gz": "jsonl",
         "e.parquet": "parquet",
-        "f.xml": "pubmed",
-        "g.xml.gz": "pubmed",
+        "f.xml": "xml",
+        "g.xml.gz": "xml",
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("pubmed25n0001.xml.gz", "pubmed"),
+        ("updates/MEDLINE20n1203.XML", "pubmed"),
+        ("my-pubmed25n0001.xml.gz", "xml"),
+        ("pubmed25n0001/efetch.xml", "xml"),
+        ("PMC1.nxml", "jats"),
+        ("a.xml.gz", "xml"),
+        ("a.json.gz", "bioc-json"),
+        ("a.jsonl.gz", "jsonl"),
+        ("a.PubTator", "pubtator"),
+        ("a.iob2", "conll"),
+        ("a.iob.gz", "conll"),
+        ("a.csv.gz", "csv"),
+        ("a.tsv", "tsv"),
+        ("a.ann", None),
+        ("xml", None),
+    ],
+)
+def test_the_name_tells(name, known):
+    assert format_of(name) == known
+
+
+@pytest.mark.parametrize(
+    ("input_format", "found"),
+    [
+        ("xml", ["a.nxml", "a.xml", "pubmed25n0001.xml"]),
+        ("pubmed", ["a.xml", "pubmed25n0001.xml"]),
+        ("jats", ["a.nxml", "a.xml"]),
+        ("bioc-xml", ["a.xml"]),
+        ("brat", ["a.txt"]),
+        ("csv", ["a.csv"]),
+    ],
+)
+def test_a_folder_is_searched_for_the_names_that_a_format_has(tmp_path, input_format, found):
+    for name in ("a.nxml", "a.xml", "a.txt", "a.ann", "a.csv", "a.tsv", "pubmed25n0001.xml"):
+        (tmp_path / name).touch()
+    files = find_input_files([str(tmp_path)], input_format)
+    assert [Path(file.path).name for file in files] == found
+    assert {file.format for file in files} == {input_format}
+
+
 def test_each_format_has_a_reader():
-    assert tuple(READERS) == FORMATS
+    assert set(READERS) == set(FORMATS) == set(get_args(InputFormat)) - {AUTO}
 
 
 def test_size_and_time_are_the_files_and_its_version_is_not_known_yet(corpus):
@@ -106,12 +153,13 @@ def test_follows_links_once(corpus):
     ("inputs", "input_format", "message"),
     [
         (["missing.txt"], "auto", "missing.txt: no such file or folder; check the path"),
-        (["corpus/*.csv"], "auto", "corpus/*.csv: no file matches this pattern; check it"),
+        (["corpus/*.odt"], "auto", "corpus/*.odt: no file matches this pattern; check it"),
         (["corpus/.git/empty"], "auto", "corpus/.git/empty: the folder holds no file to read; looked for names that"),
         (["corpus/odd"], "pubmed", "corpus/odd: the folder holds no file to read; looked for names that end in .xml,"),
-        (["corpus/README.md"], "auto", "does not tell its format; say --input-format text, jsonl, parquet, pubmed"),
+        (["corpus/README.md"], "auto", "does not tell its format; say --input-format text, jsonl, parquet, jats, xml,"),
         (["corpus/*"], "auto", "corpus/README.md: its name does not tell its format"),
         ([""], "auto", "an empty name; name a file"),
+        (["corpus/b.txt.md5"], "auto", "corpus/b.txt.md5: nothing but .md5 files is named; name the files"),
         (["/dev/null"], "text", "/dev/null: neither a file nor a folder"),
     ],
 )
@@ -132,7 +180,7 @@ def test_refuses_a_name_that_is_not_unicode():
 
 def test_an_unknown_format_is_a_mistake_of_the_caller():
     with pytest.raises(ValueError, match="must be one of auto, text"):
-        find_input_files(["x"], "csv")
+        find_input_files(["x"], "odt")
 
 
 def test_an_input_error_survives_pickling():

@@ -36,6 +36,7 @@ WIRING = {
     "pipelines.serve",
     "pipelines.local_ray",
 }
+OUTPUTS_OF_EXPORTS = {"chunk_rows", "manifest", "output_error"}
 
 
 def relative(path):
@@ -111,7 +112,7 @@ def test_no_stage_imports_another(path):
 
 @every_module
 def test_imports_go_one_way(path):
-    """__main__ -> ner, light, job -> corpora, outputs, stages, actors -> schema, config."""
+    """__main__ -> ner, light, job, exports -> corpora, outputs, stages, actors -> schema, config."""
     name = module_name(path)
     above = COMMAND_LINE if name in WIRING else COMMAND_LINE | WIRING
     if not name.startswith(tuple(COMMAND_LINE)):
@@ -120,11 +121,23 @@ def test_imports_go_one_way(path):
         assert not imported(path, "pipelines.outputs", "pipelines.stages", "actors")
     if name.startswith("pipelines.outputs"):
         assert not imported(path, "pipelines.corpora", "pipelines.stages", "actors")
+    if name.startswith("pipelines.exports"):
+        assert not imported(path, "pipelines.corpora", "pipelines.stages", "actors")
+        assert {of.split(".")[2] for of in imported(path, "pipelines.outputs")} <= OUTPUTS_OF_EXPORTS
+    else:
+        assert name.startswith(tuple(COMMAND_LINE)) or not imported(path, "pipelines.exports")
     if name in ("pipelines.schema", "pipelines.config"):
         assert imported(path, "pipelines", "actors") in (
             [],
             ["actors.execution_providers", "actors.execution_providers.Device"],
         )
+
+
+@pytest.mark.parametrize("name", ["verification", "row_checks", "verdict"])
+def test_what_is_asked_of_a_dataset_reads_nothing(name):
+    inside = {"pipelines.outputs.part_note", "pipelines.row_checks", "pipelines.schema"}
+    found = imported(ROOT / f"pipelines/{name}.py", "pipelines", "actors")
+    assert {one for one in found if not one.startswith(tuple(inside))} == set()
 
 
 @every_module

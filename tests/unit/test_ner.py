@@ -75,6 +75,7 @@ def test_only_the_model_is_an_actor_and_its_cpus_keep_it_apart(wired):
     assert actor["fn_constructor_args"] == (model, ATTEMPTS)
     assert actor["fn_constructor_kwargs"] == {"device": "cpu", "threads": 3}
     assert actor["num_gpus"] is None
+    assert actor["label_selector"] is None
     assert actor["batch_size"] is None
 
 
@@ -85,3 +86,9 @@ def test_an_actor_on_cuda_has_a_gpu_and_batches_of_a_fixed_size(wired):
     assert actor["num_gpus"] == 1
     assert isinstance(actor["batch_size"], int)  # Ray refuses a GPU without
     assert actor["fn_constructor_kwargs"]["device"] == "cuda"
+
+
+def test_labels_choose_the_nodes_of_the_actors_and_of_nothing_else(wired):
+    *_, maps = wired(ActorPool(min_size=1, max_size=1, labels={"pool": "gpu"}))
+
+    assert [options.get("label_selector") for _, options in maps] == [None, None, None, {"pool": "gpu"}, None]

@@ -18,6 +18,7 @@ from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import merge_coverage
 from pipelines.outputs.sink import PartSink
 from pipelines.schema import CHUNK
+from pipelines.storage import StorePath
 
 DOCUMENTS = 4
 FORMATS = sorted(OUTPUT_FORMATS)
@@ -73,7 +74,9 @@ def run(folder, output_format, mode, run_id):
 
 
 def files(folder):
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    inside = len(f"{folder}/")
+    paths = [path for path in folder.rglob("*") if isinstance(path, StorePath) or path.is_file()]
+    return {str(path)[inside:]: path.read_bytes() for path in paths}
 
 
 def assert_holds_every_document_once(folder, output_format, *, but_for_temporary_files=False):
@@ -115,6 +118,8 @@ def killed_at(operation, function):
     with pytest.MonkeyPatch.context() as patch:
         for name in ("replace", "unlink", "mkdir", "rmdir"):
             patch.setattr(Path, name, dying(getattr(Path, name)))
+        for name in ("write_bytes", "unlink"):
+            patch.setattr(StorePath, name, dying(getattr(StorePath, name)))
         try:
             function()
         except Killed:
@@ -134,46 +139,67 @@ def test_a_run_killed_at_any_file_operation_is_mended_by_resume(tmp_path, output
     assert operation > 3 * DOCUMENTS
 
 
+def overwrite_killed_at(operation, folder, output_format, again):
+    """An overwrite that dies at the file operation of that number, and the run after it.
+
+    Returns:
+        Whether it had so many operations, and so died.
+    """
+    run(folder, output_format, "new", "00000001")
+    (folder / "mine.txt").write_bytes(b"kept")
+    killed = killed_at(operation, lambda: run(folder, output_format, "overwrite", "00000002"))
+    if killed and Manifest.read(folder).state == "finished":  # only before anything is deleted, or at the end
+        assert_holds_every_document_once(folder, output_format, but_for_temporary_files=True)
+    run(folder, output_format, again, "00000003")
+    assert_holds_every_document_once(folder, output_format)
+    assert (folder / "mine.txt").exists()
+    return killed
+
+
 @pytest.mark.parametrize("again", ["resume", "overwrite"])
 @pytest.mark.parametrize("output_format", FORMATS)
 def test_an_overwrite_killed_at_any_file_operation_is_mended(tmp_path, output_format, again):
     for operation in itertools.count():
-        folder = tmp_path / f"{operation}"
-        run(folder, output_format, "new", "00000001")
-        (folder / "mine.txt").write_text("kept")
-        killed = killed_at(operation, lambda: run(folder, output_format, "overwrite", "00000002"))  # noqa: B023
-        if killed and Manifest.read(folder).state == "finished":  # only before anything is deleted, or at the end
-            assert_holds_every_document_once(folder, output_format, but_for_temporary_files=True)
-        run(folder, output_format, again, "00000003")
-        assert_holds_every_document_once(folder, output_format)
-        assert (folder / "mine.txt").exists()
-        if not killed:
+        if not overwrite_killed_at(operation, tmp_path / f"{operation}", output_format, again):
             break
     assert operation > 5 * DOCUMENTS
 
 
+@pytest.mark.parametrize("mode", ["new", "overwrite"])
 @pytest.mark.parametrize("output_format", FORMATS)
-def test_a_part_deleted_by_hand_is_made_again(tmp_path, output_format):
-    run(tmp_path, output_format, "new", "00000001")
-    OUTPUT_FORMATS[output_format].part_files(tmp_path)[0].unlink()
-    run(tmp_path, output_format, "resume", "00000002")
-    assert_holds_every_document_once(tmp_path, output_format)
+def test_a_run_in_a_store_killed_at_some_operations_is_mended(bucket, output_format, mode):
+    for operation in (0, 1, 3, 6, 9):
+        folder = bucket / f"{operation}"
+        if mode == "overwrite":
+            assert overwrite_killed_at(operation, folder, output_format, "resume")
+            continue
+        assert killed_at(operation, lambda: run(folder, output_format, "new", "00000001"))  # noqa: B023  # called now
+        run(folder, output_format, "resume", "00000002")
+        assert_holds_every_document_once(folder, output_format)
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
-def test_a_task_that_is_run_again_replaces_its_part_and_its_errors(tmp_path, output_format):
-    run(tmp_path, output_format, "new", "00000001")
-    before = files(tmp_path)
-    sink = PartSink(tmp_path, output_format, "00000001")
+def test_a_part_deleted_by_hand_is_made_again(place, output_format):
+    run(place, output_format, "new", "00000001")
+    OUTPUT_FORMATS[output_format].part_files(place)[0].unlink()
+    run(place, output_format, "resume", "00000002")
+    assert_holds_every_document_once(place, output_format)
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_a_task_that_is_run_again_replaces_its_part_and_its_errors(place, output_format):
+    run(place, output_format, "new", "00000001")
+    before = files(place)
+    sink = PartSink(place, output_format, "00000001")
     sink.write([document(1)], SimpleNamespace(task_idx=1))
-    assert files(tmp_path) == before
+    assert files(place) == before
     sink.write([document(0)], SimpleNamespace(task_idx=1))
-    assert sorted(json.loads(line)["ordinal"] for line in output_folder.read_errors(tmp_path)) == [3]
+    assert sorted(json.loads(line)["ordinal"] for line in output_folder.read_errors(place)) == [3]
 
 
-def test_a_task_without_documents_writes_no_part(tmp_path):
-    PartSink(tmp_path, "parquet", "00000001").write([CHUNK.empty_table()], SimpleNamespace(task_idx=0))
-    assert files(tmp_path) == {}
+def test_a_task_without_documents_writes_no_part(place):
+    PartSink(place, "parquet", "00000001").write([CHUNK.empty_table()], SimpleNamespace(task_idx=0))
+    assert files(place) == {}
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
@@ -192,32 +218,32 @@ def test_a_new_or_empty_folder_begins_a_run(tmp_path, mode):
     assert prepare(tmp_path / "a" / "b", mode) is None
 
 
-def test_a_folder_with_a_run_is_not_touched_unless_told(tmp_path):
-    run(tmp_path, "parquet", "new", "00000001")
-    before = files(tmp_path)
-    with pytest.raises(OutputError, match=rf"^{tmp_path}: holds a run \(finished, .*--resume.*--overwrite"):
-        prepare(tmp_path, "new")
-    assert prepare(tmp_path, "resume") == Manifest.read(tmp_path)
-    assert files(tmp_path) == before
+def test_a_folder_with_a_run_is_not_touched_unless_told(place):
+    run(place, "parquet", "new", "00000001")
+    before = files(place)
+    with pytest.raises(OutputError, match=rf"^{place}: holds a run \(finished, .*--resume.*--overwrite"):
+        prepare(place, "new")
+    assert prepare(place, "resume") == Manifest.read(place)
+    assert files(place) == before
 
 
 @pytest.mark.parametrize("mode", ["new", "resume", "overwrite"])
 @pytest.mark.parametrize("name", ["thesis.tex", ".hidden", "part-00000000-000000.parquet"])
-def test_a_folder_of_someone_else_is_refused_whole(tmp_path, mode, name):
-    (tmp_path / name).write_text("x")
-    with pytest.raises(OutputError, match=rf"^{tmp_path}: holds {name} and no cytotag run; choose"):
-        prepare(tmp_path, mode)
-    assert files(tmp_path) == {name: b"x"}
+def test_a_folder_of_someone_else_is_refused_whole(place, mode, name):
+    (place / name).write_bytes(b"x")
+    with pytest.raises(OutputError, match=rf"^{place}: holds {name} and no cytotag run; choose"):
+        prepare(place, mode)
+    assert files(place) == {name: b"x"}
 
 
 @pytest.mark.parametrize("mode", ["new", "resume", "overwrite"])
-def test_a_damaged_manifest_is_refused_and_nothing_deleted(tmp_path, mode):
-    run(tmp_path, "parquet", "new", "00000001")
-    (tmp_path / manifest.NAME).write_text('{"state": ')
-    before = files(tmp_path)
+def test_a_damaged_manifest_is_refused_and_nothing_deleted(place, mode):
+    run(place, "parquet", "new", "00000001")
+    (place / manifest.NAME).write_bytes(b'{"state": ')
+    before = files(place)
     with pytest.raises(OutputError, match=r"_manifest.json: damaged"):
-        prepare(tmp_path, mode)
-    assert files(tmp_path) == before
+        prepare(place, mode)
+    assert files(place) == before
 
 
 @pytest.mark.parametrize(("name", "message"), [("file", "is a file; choose"), ("file/in", "cannot be used")])
@@ -240,21 +266,21 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
-def test_nothing_that_is_not_ours_is_ever_deleted(tmp_path, output_format):
-    run(tmp_path, output_format, "new", "00000001")
+def test_nothing_that_is_not_ours_is_ever_deleted(place, output_format):
+    run(place, output_format, "new", "00000001")
     for name in FOREIGN:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("mine")
-    discard_uncommitted(tmp_path, output_format)
-    clear(tmp_path)
-    assert files(tmp_path).keys() == {manifest.NAME, *FOREIGN}
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(b"mine")
+    discard_uncommitted(place, output_format)
+    clear(place)
+    assert files(place).keys() == {manifest.NAME, *FOREIGN}
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
-def test_clear_leaves_the_manifest_alone(tmp_path, output_format):
-    run(tmp_path, output_format, "new", "00000001")
-    clear(tmp_path)
-    assert [path.name for path in tmp_path.rglob("*")] == [manifest.NAME]
+def test_clear_leaves_the_manifest_alone(place, output_format):
+    run(place, output_format, "new", "00000001")
+    clear(place)
+    assert list(files(place)) == [manifest.NAME]
 
 
 def test_a_file_that_cannot_be_deleted_is_an_output_error(tmp_path):
@@ -263,30 +289,30 @@ def test_a_file_that_cannot_be_deleted_is_an_output_error(tmp_path):
         clear(tmp_path)
 
 
-def test_a_part_of_parquet_that_was_cut_off_stops_a_resume_with_its_name(tmp_path):
-    run(tmp_path, "parquet", "new", "00000001")
-    part = OUTPUT_FORMATS["parquet"].part_files(tmp_path)[1]
+def test_a_part_of_parquet_that_was_cut_off_stops_a_resume_with_its_name(place):
+    run(place, "parquet", "new", "00000001")
+    part = OUTPUT_FORMATS["parquet"].part_files(place)[1]
     part.write_bytes(part.read_bytes()[:-1])
     with pytest.raises(OutputError, match=rf"^{part}: damaged"):
-        run(tmp_path, "parquet", "resume", "00000002")
+        run(place, "parquet", "resume", "00000002")
     with pytest.raises(OutputError, match=rf"^{part}: damaged"):
-        read_chunks(tmp_path, 10)
+        read_chunks(place, 10)
     part.unlink()
-    run(tmp_path, "parquet", "resume", "00000003")
-    assert_holds_every_document_once(tmp_path, "parquet")
+    run(place, "parquet", "resume", "00000003")
+    assert_holds_every_document_once(place, "parquet")
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
-def test_only_committed_parts_are_shown(tmp_path, output_format):
-    run(tmp_path, output_format, "new", "00000001")
-    (tmp_path / "more.parquet").write_text("not ours")
-    (tmp_path / "more.jsonl").write_text("not ours")
-    (tmp_path / "part-00000009-000000.jsonl").write_text("no note")
-    assert read_chunks(tmp_path, 1)[1] == 2
-    assert len(read_chunks(tmp_path, 1)[0]) == 1
+def test_only_committed_parts_are_shown(place, output_format):
+    run(place, output_format, "new", "00000001")
+    (place / "more.parquet").write_bytes(b"not ours")
+    (place / "more.jsonl").write_bytes(b"not ours")
+    (place / "part-00000009-000000.jsonl").write_bytes(b"no note")
+    assert read_chunks(place, 1)[1] == 2
+    assert len(read_chunks(place, 1)[0]) == 1
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
-def test_a_run_without_parts_shows_no_chunks(tmp_path, output_format):
-    begun(output_format).write(tmp_path)
-    assert read_chunks(tmp_path, 10) == ([], 0)
+def test_a_run_without_parts_shows_no_chunks(place, output_format):
+    begun(output_format).write(place)
+    assert read_chunks(place, 10) == ([], 0)

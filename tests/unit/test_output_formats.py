@@ -14,6 +14,7 @@ from pipelines.outputs.jsonl import to_lines
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import Counts, Coverage, PartNote
 from pipelines.schema import CHUNK, CHUNK_ROW, ERROR_ROW
+from pipelines.storage import StorePath, arrow
 
 NAME = "part-0123abcd-000007"
 NOTE = PartNote(
@@ -64,37 +65,42 @@ def output(request):
     return OUTPUT_FORMATS[request.param]
 
 
-def test_a_part_is_found_with_its_note(output, tmp_path):
-    output.write_part(tmp_path, NAME, [rows_for(output)], NOTE)
-    [note_file], [part_file] = output.note_files(tmp_path), output.part_files(tmp_path)
+def files(folder):
+    paths = [path for path in folder.rglob("*") if isinstance(path, StorePath) or path.is_file()]
+    return {str(path): path.read_bytes() for path in paths}
+
+
+def test_a_part_is_found_with_its_note(output, place):
+    output.write_part(place, NAME, [rows_for(output)], NOTE)
+    [note_file], [part_file] = output.note_files(place), output.part_files(place)
     assert note_file.stem == part_file.stem == NAME
     assert output.read_note(note_file) == NOTE
 
 
-def test_a_part_written_again_is_one_part(output, tmp_path):
-    output.write_part(tmp_path, NAME, [rows_for(output, 1)], NOTE)
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    output.write_part(tmp_path, NAME, [rows_for(output, 1)], NOTE)
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+def test_a_part_written_again_is_one_part(output, place):
+    output.write_part(place, NAME, [rows_for(output, 1)], NOTE)
+    before = files(place)
+    output.write_part(place, NAME, [rows_for(output, 1)], NOTE)
+    assert files(place) == before
 
 
-def test_a_part_without_chunks_still_has_a_note(output, tmp_path):
-    output.write_part(tmp_path, NAME, [rows_for(output, 0)], NOTE)
-    assert [output.read_note(path) for path in output.note_files(tmp_path)] == [NOTE]
+def test_a_part_without_chunks_still_has_a_note(output, place):
+    output.write_part(place, NAME, [rows_for(output, 0)], NOTE)
+    assert [output.read_note(path) for path in output.note_files(place)] == [NOTE]
 
 
-def test_an_empty_folder_has_no_parts(output, tmp_path):
-    assert output.note_files(tmp_path) == output.part_files(tmp_path) == []
+def test_an_empty_folder_has_no_parts(output, place):
+    assert output.note_files(place) == output.part_files(place) == []
 
 
 @pytest.mark.parametrize(
     "foreign", ["part-00000.parquet", "x.parquet", "x.jsonl", ".part-0123abcd-000007.parquet.1.tmp"]
 )
-def test_files_of_others_are_no_parts(output, tmp_path, foreign):
-    output.write_part(tmp_path, NAME, [rows_for(output)], NOTE)
-    (tmp_path / foreign).write_text("not ours")
-    assert [path.stem for path in output.part_files(tmp_path)] == [NAME]
-    assert [path.stem for path in output.note_files(tmp_path)] == [NAME]
+def test_files_of_others_are_no_parts(output, place, foreign):
+    output.write_part(place, NAME, [rows_for(output)], NOTE)
+    (place / foreign).write_bytes(b"not ours")
+    assert [path.stem for path in output.part_files(place)] == [NAME]
+    assert [path.stem for path in output.note_files(place)] == [NAME]
 
 
 def damage_by_truncation(path):
@@ -107,9 +113,10 @@ def damage_by_emptying(path):
 
 def damage_by_another_program(path):
     if path.suffix == ".parquet":
-        pq.write_table(pa.table({"a": [1]}), path)
+        filesystem, name = arrow(path)
+        pq.write_table(pa.table({"a": [1]}), name, filesystem=filesystem)
     else:
-        path.write_text('{"a": 1}')
+        path.write_bytes(b'{"a": 1}')
 
 
 def damage_by_removal(path):
@@ -119,9 +126,9 @@ def damage_by_removal(path):
 @pytest.mark.parametrize(
     "damage", [damage_by_truncation, damage_by_emptying, damage_by_another_program, damage_by_removal]
 )
-def test_a_damaged_note_names_its_file_and_what_to_do(output, tmp_path, damage):
-    output.write_part(tmp_path, NAME, [rows_for(output)], NOTE)
-    [note_file] = output.note_files(tmp_path)
+def test_a_damaged_note_names_its_file_and_what_to_do(output, place, damage):
+    output.write_part(place, NAME, [rows_for(output)], NOTE)
+    [note_file] = output.note_files(place)
     damage(note_file)
     with pytest.raises(OutputError, match=rf"^{note_file}: .*--resume"):
         output.read_note(note_file)
@@ -238,6 +245,19 @@ def test_a_file_is_written_whole_under_a_hidden_name_first(tmp_path):
     commit_file(tmp_path / "a", write)
     assert seen == [".", tmp_path, False]
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "new")]
+
+
+def test_a_file_in_a_store_is_made_whole_elsewhere_before_its_one_upload(bucket):
+    commit_text(bucket / "a", "old")
+
+    def write(temporary):
+        temporary.write_text("half of the n")
+        assert (bucket / "a").read_bytes() == b"old"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        commit_file(bucket / "a", write)
+    assert [(path.name, path.read_bytes()) for path in bucket.iterdir()] == [("a", b"old")]
 
 
 class Killed(BaseException):
