@@ -11,6 +11,7 @@ from pipelines.commands.compact import compact
 from pipelines.commands.convert import convert
 from pipelines.commands.evaluate import evaluate
 from pipelines.commands.exit_codes import NOTHING_DONE
+from pipelines.commands.pubmed import pubmed
 from pipelines.commands.show import show
 from pipelines.commands.tag import tag
 from pipelines.commands.verify import verify
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 for command in (tag, show, evaluate, convert, verify, compact):
     app.command(no_args_is_help=True)(command)
+app.add_typer(pubmed, name="pubmed")
 
 
 def print_version(wanted: bool) -> None:

@@ -1,5 +1,6 @@
 """One batch job, from the files a user names to a finished output folder."""
 
+import functools
 import math
 import time
 import uuid
@@ -13,12 +14,14 @@ import ray.exceptions
 from actors.execution_providers import Device
 from actors.model_files import ModelFiles
 from actors.token_classifier import TokenClassifier
+from pipelines import citations
 from pipelines.config import TASK_CPUS, ActorPool, ConfigError
 from pipelines.corpora.identity import identify, to_hash
 from pipelines.corpora.input_files import InputError, InputFile, absolute, find_input_files
+from pipelines.corpora.pubmed_plan import Withdrawn
 from pipelines.corpora.records import ReaderOptions
 from pipelines.corpora.source import CorpusSource, read_corpus
-from pipelines.local_ray import local_cpus, native_messages_to, ray_session, wait_for_nodes
+from pipelines.local_ray import local_cpus, native_messages_to, ray_session, run_tasks, wait_for_nodes
 from pipelines.ner import build_ner_pipeline
 from pipelines.outputs import folder as output_folder
 from pipelines.outputs.folder import Mode
@@ -27,9 +30,10 @@ from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import Counts, Coverage, PartNote, merge_coverage
 from pipelines.outputs.sink import PartSink
+from pipelines.outputs.withdrawal import withdraw
 from pipelines.placement import Node, fill, misfit
 from pipelines.poison_guard import start_attempts
-from pipelines.resuming import input_rows, inputs_not_named_again, refuse_changed_files, refuse_other_settings
+from pipelines.resuming import input_rows, joined_inputs, refuse_changed_files, refuse_other_settings
 from pipelines.run_log import ray_log, stopping_in_one_line
 from pipelines.stages.ner_converter import NerConverter
 from pipelines.stages.sentence_detector import SentenceDetector
@@ -93,6 +97,7 @@ class RunSummary:
     tagging_seconds: float  # without the start of Ray
 
 
+Covered = Mapping[str, Coverage]
 Progress = Callable[[Sequence[InputFile]], AbstractContextManager[object]]
 """Shows a step of a run while it goes on; given the files that it reads."""
 
@@ -111,6 +116,7 @@ def run(job: TagJob, hashing: Progress, progress: Progress) -> RunSummary:
     """
     began = time.monotonic()
     files = absolute(find_input_files(job.inputs, job.input_format))
+    citations.refuse_two_baselines(files)
     _refuse_own_output(files, job.output)
     on_this_machine = job.address is None  # the GPUs of a cluster are on its workers
     TokenClassifier(job.model, device=job.device if on_this_machine else "cpu")  # what cannot run is found before Ray
@@ -144,34 +150,43 @@ def _run(
     hashing_ended = time.monotonic()
     if not identified.files:
         raise identified.refused[0]
+    manifest = replace(manifest, inputs=joined_inputs(recorded, input_rows(files, identified)))
+    pubmed = citations.pubmed_files((*recorded, *manifest.inputs))
+    citations.refuse_two_baselines(pubmed)
     if job.mode == "overwrite":
         output_folder.prepare(job.output, job.mode)  # only now, for it deletes
-    manifest = replace(manifest, inputs=(*inputs_not_named_again(recorded, files), *input_rows(files, identified)))
     files = identified.files
-    manifest.write(job.output)
-    output_folder.write_input_errors(job.output, manifest.input_errors)
-    output_folder.discard_uncommitted(job.output, job.output_format)
     notes = output_folder.read_notes(job.output, job.output_format)
     covered = merge_coverage(notes.values())
     refuse_changed_files(files, covered)
+    citations.refuse_left_out(manifest.inputs, files, covered)
+    manifest.write(job.output)
+    output_folder.write_input_errors(job.output, manifest.input_errors)
+    output_folder.discard_uncommitted(job.output, job.output_format)
     to_read = [file for file in files if not (file.path in covered and covered[file.path].complete)]
+    plan = functools.partial(citations.plan_files, pubmed, job.output.resolve(), run_tasks)
 
     started = time.monotonic()
-    if to_read:
+    if to_read or citations.files_to_scan(pubmed, job.output):
         with ray_log(job.output) as log, native_messages_to(log), ray_session(job.address):
             nodes = wait_for_nodes(pool, seconds=job.wait)
             pool = pool if job.actors else fill(pool, nodes)
             started = time.monotonic()
             with progress(to_read), stopping_in_one_line(job.output, log):
-                _tag(job, pool, to_read, covered)
+                withdrawn = plan().withdrawn
+                if to_read:
+                    _tag(job, pool, to_read, covered, withdrawn)
+    else:
+        withdrawn = plan().withdrawn
+    withdraw(job.output, job.output_format, withdrawn)
     ended = time.monotonic()
 
     output_folder.discard_uncommitted(job.output, job.output_format)  # temporary files of workers that died
     after = output_folder.read_notes(job.output, job.output_format)
     _finish(job, manifest, files, after, seconds=ended - began)
     return RunSummary(
-        counts=Counts.total(note.counts for name, note in after.items() if name not in notes),
-        before=Counts.total(note.counts for note in notes.values()),
+        counts=_own_counts(notes, after),
+        before=Counts.total(note.counts for name, note in after.items() if name in notes),
         refused=identified.refused,
         hashed_bytes=sum(file.size for file in hashed),
         hashing_seconds=hashing_ended - hashing_began,
@@ -180,7 +195,16 @@ def _run(
     )
 
 
-def _tag(job: TagJob, pool: ActorPool, files: Sequence[InputFile], covered: Mapping[str, Coverage]) -> None:
+def _own_counts(before: Mapping[str, PartNote], after: Mapping[str, PartNote]) -> Counts:
+    """What a run did: the counts of its parts, and all that it withdrew, from earlier parts too."""
+    own = Counts.total(note.counts for name, note in after.items() if name not in before)
+    then, now = (Counts.total(one.counts for one in notes.values()) for notes in (before, after))
+    return replace(own, superseded=now.superseded - then.superseded, deleted=now.deleted - then.deleted)
+
+
+def _tag(
+    job: TagJob, pool: ActorPool, files: Sequence[InputFile], covered: Covered, withdrawn: Mapping[str, Withdrawn]
+) -> None:
     """Reads, tags and writes."""
     block_bytes = sum(file.size for file in files) // (pool.max_size * BLOCKS_AN_ACTOR)
     block_bytes = min(max(block_bytes, SMALLEST_BLOCK_BYTES), LARGEST_BLOCK_BYTES)
@@ -193,6 +217,7 @@ def _tag(job: TagJob, pool: ActorPool, files: Sequence[InputFile], covered: Mapp
         job.reader_options,
         block_bytes=block_bytes,
         covered={path: one.ranges for path, one in covered.items()},
+        withdrawn=withdrawn,
     )
     documents = build_ner_pipeline(
         read_corpus(source),

@@ -8,10 +8,12 @@ import socket
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 import ray
+import ray.exceptions
 from ray.autoscaler.sdk import request_resources
 
 from pipelines.config import TASK_CPUS, ActorPool, ConfigError
@@ -19,6 +21,8 @@ from pipelines.placement import Node, misfit
 
 WORKER_ENVIRONMENT = {"TOKENIZERS_PARALLELISM": "false"}
 """Ray is what runs things in parallel; threads of the tokenizer would fight the model's for the CPUs."""
+
+Item = TypeVar("Item")
 
 CONNECT_SECONDS = 10
 LOOK_AGAIN_SECONDS = 1
@@ -61,6 +65,23 @@ def ray_session(address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def run_tasks(function: Callable[[Item], None], items: Iterable[Item]) -> None:
+    """Runs a function on each item, as tasks of the Ray that is connected.
+
+    Raises:
+        Exception: What the function raised.
+    """
+    task: Any = ray.remote(num_cpus=TASK_CPUS)(_call)
+    try:
+        ray.get([task.remote(function, item) for item in items])
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from None  # without Ray's traceback, which is part of its message
+
+
+def _call(function: Callable[[Item], None], item: Item) -> None:
+    function(item)
 
 
 def _refuse_dead_address(address: str) -> None:

@@ -33,12 +33,11 @@ def refuse_other_settings(folder: Location, held: Manifest, wanted: Manifest) ->
             )
 
 
-def inputs_not_named_again(
-    recorded: Sequence[Mapping[str, Any]], files: Sequence[InputFile]
-) -> list[Mapping[str, Any]]:
-    """Files of the run that is resumed which this run was not asked to read: their documents stay in the folder."""
-    named = {file.path for file in files}
-    return [one for one in recorded if one["path"] not in named]
+def joined_inputs(
+    recorded: Sequence[Mapping[str, Any]], named: Sequence[Mapping[str, Any]]
+) -> tuple[Mapping[str, Any], ...]:
+    """The files of the run that is resumed, in their order, and behind them those that are new."""
+    return tuple({one["path"]: one for one in (*recorded, *named)}.values())
 
 
 def refuse_changed_files(files: Sequence[InputFile], covered: Mapping[str, Coverage]) -> None:

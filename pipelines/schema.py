@@ -125,3 +125,12 @@ ERROR_ROW = pa.schema(
         pa.field("error", pa.string(), nullable=False),
     ]
 )
+
+# What a PubMed file says of citations: its records by ordinal, and after them the citations that it takes back.
+CITATION = pa.schema(
+    [
+        pa.field("pmid", pa.int32(), nullable=False),  # 0 where a record has none of NLM's, which have 1 to 8 digits
+        pa.field("version", pa.int16(), nullable=False),
+        pa.field("deletion", pa.bool_(), nullable=False),
+    ]
+)

@@ -20,6 +20,7 @@ from pipelines.outputs.compaction import Size
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import Counts
+from pipelines.schema import DELETED, SUPERSEDED
 from pipelines.storage import Location, StorePath
 from pipelines.verdict import Verdict
 
@@ -182,6 +183,7 @@ def summary_table(counts: Counts, *, seconds: float, tagging_seconds: float) -> 
         ("chunks", f"{sum(counts.chunks.values()):,}"),
         *((f"  {entity}", f"{number:,}") for entity, number in counts.chunks.items()),
         ("errors", f"{counts.errors:,}"),
+        *((name, f"{number:,}") for name in (SUPERSEDED, DELETED) if (number := getattr(counts, name))),
         ("seconds", f"{seconds:,.1f}"),
         ("documents/s", f"{counts.documents / tagging_seconds:,.1f}" if tagging_seconds else "-"),
     ]

@@ -60,6 +60,14 @@ def tag(
             "--one-document-per-line", help="Each line of a text file is a document.", rich_help_panel="Input"
         ),
     ] = False,
+    other_abstracts: Annotated[
+        bool,
+        typer.Option(
+            "--other-abstracts",
+            help="PubMed: tag abstracts in other languages, and those for lay readers, too.",
+            rich_help_panel="Input",
+        ),
+    ] = False,
     output_format: Annotated[
         OutputFormat | None,
         typer.Option(
@@ -165,7 +173,10 @@ def tag(
         ner_converter=converter,
         input_format=input_format,
         reader_options=ReaderOptions(
-            text_column=text_column, id_column=id_column, one_document_per_line=one_document_per_line
+            text_column=text_column,
+            id_column=id_column,
+            one_document_per_line=one_document_per_line,
+            other_abstracts=other_abstracts,
         ),
         output_format=output_format or "parquet",
         mode="resume" if resume else "overwrite" if overwrite else "new",

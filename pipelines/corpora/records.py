@@ -31,11 +31,13 @@ class ReaderOptions:
         text_column: JSONL field or Parquet column that holds the text.
         id_column: the one that names the record. `document_id` may be missing; any other must be there.
         one_document_per_line: plain text only: a document a line, not a document a file.
+        other_abstracts: PubMed only: with the abstracts in other languages and for other readers.
     """
 
     text_column: str = "text"
     id_column: str = "document_id"
     one_document_per_line: bool = False
+    other_abstracts: bool = False
 
     def __post_init__(self) -> None:
         if self.text_column == self.id_column:

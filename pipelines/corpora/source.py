@@ -12,6 +12,7 @@ from ray.data.datasource import ReadTask
 from pipelines.config import TASK_CPUS
 from pipelines.corpora.formats import READERS
 from pipelines.corpora.input_files import InputFile
+from pipelines.corpora.pubmed_plan import Withdrawn, withhold
 from pipelines.corpora.records import RECORD, ReaderOptions, read_tables
 
 Ranges = Sequence[tuple[int, int]]
@@ -28,10 +29,17 @@ class CorpusSource(Datasource):
         options: How the records are laid out in them.
         block_bytes: Text that makes a block, and so a part of the output.
         covered: By path, the ordinals that are done and are skipped.
+        withdrawn: By path, the records that have not the last word on their PMID; they are read without their text.
     """
 
     def __init__(
-        self, files: Sequence[InputFile], options: ReaderOptions, *, block_bytes: int, covered: Mapping[str, Ranges]
+        self,
+        files: Sequence[InputFile],
+        options: ReaderOptions,
+        *,
+        block_bytes: int,
+        covered: Mapping[str, Ranges],
+        withdrawn: Mapping[str, Withdrawn],
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._files = files
@@ -39,6 +47,7 @@ class CorpusSource(Datasource):
         self._options = options
         self._block_bytes = block_bytes
         self._covered = covered
+        self._withdrawn = withdrawn
 
     @property
     def task_count(self) -> int:
@@ -61,7 +70,8 @@ class CorpusSource(Datasource):
 
     def _task(self, files: list[InputFile]) -> ReadTask:
         covered = {file.path: self._covered[file.path] for file in files if file.path in self._covered}
-        read = functools.partial(_read, files, self._options, self._block_bytes, covered)
+        withdrawn = {file.path: self._withdrawn[file.path] for file in files if file.path in self._withdrawn}
+        read = functools.partial(_read, files, self._options, self._block_bytes, covered, withdrawn)
         size = sum(file.size for file in files)
         metadata = BlockMetadata(
             num_rows=None, size_bytes=size, input_files=tuple(file.path for file in files), exec_stats=None
@@ -94,8 +104,14 @@ def group_files(files: Sequence[InputFile], group_bytes: int) -> list[list[Input
 
 
 def _read(
-    files: list[InputFile], options: ReaderOptions, block_bytes: int, covered: Mapping[str, Ranges]
+    files: list[InputFile],
+    options: ReaderOptions,
+    block_bytes: int,
+    covered: Mapping[str, Ranges],
+    withdrawn: Mapping[str, Withdrawn],
 ) -> Iterator[pa.Table]:
     for file in files:
         records = READERS[file.format](file.path, options)
+        if file.path in withdrawn:
+            records = withhold(records, withdrawn[file.path])
         yield from read_tables(file, records, characters=block_bytes, covered=covered.get(file.path, ()))

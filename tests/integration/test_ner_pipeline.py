@@ -40,7 +40,8 @@ def model():
 
 
 def run(corpus, model, *, actors, block_bytes):
-    source = CorpusSource(find_input_files([str(corpus)]), ReaderOptions(), block_bytes=block_bytes, covered={})
+    files = find_input_files([str(corpus)])
+    source = CorpusSource(files, ReaderOptions(), block_bytes=block_bytes, covered={}, withdrawn={})
     return build_ner_pipeline(
         read_corpus(source),
         model=model,

@@ -18,10 +18,15 @@ EXPECTED = [
         "90000002",
         "Markup: bold both up, CD4+, H2O, under.\n"
         "TNF-β & IL-1β\u00a0are\u2009p<0.05.\nNo <label> here.\n𝛼 and 😀 spaced here.",
-        {"pmid_version": "1", "section_labels": '["", "BACKGROUND", "", "RÉSULTATS"]'},
+        {
+            "pmid_version": "1",
+            "sections": '[{"label": "BACKGROUND", "nlm_category": "BACKGROUND", "start": 40, "end": 65}, '
+            '{"label": "", "nlm_category": "METHODS", "start": 66, "end": 82}, '
+            '{"label": "RÉSULTATS", "nlm_category": "", "start": 83, "end": 103}]',
+        },
     ),
     Record("90000003", "The He3/Xe ratio.\nSee x=1 .", {"pmid_version": "1"}),
-    Record("90000004", "[No abstract here].", {"pmid_version": "1"}),
+    Record("90000004", "[No abstract here].", {"pmid_version": "1", "vernacular_title": "Kein Abstract."}),
     Record("90000005", "An abstract without a title.", {"pmid_version": "1"}),
     Record("90000006", None, {"pmid_version": "1"}),
     Record(None, None, {}, f"record 7: a <PubmedArticle> {NO_PMID}"),
@@ -29,7 +34,12 @@ EXPECTED = [
     Record("90000007", "First version.", {"pmid_version": "1"}),
     Record("90000007", "Second version.", {"pmid_version": "2"}),
     Record(
-        "90000008", "A Chapter\nOf TERT.", {"pmid_version": "1", "section_labels": '["", "CLINICAL CHARACTERISTICS"]'}
+        "90000008",
+        "A Chapter\nOf TERT.",
+        {
+            "pmid_version": "1",
+            "sections": '[{"label": "CLINICAL CHARACTERISTICS", "nlm_category": "", "start": 10, "end": 18}]',
+        },
     ),
     Record("90000009", "The Whole Book", {"pmid_version": "1"}),
 ]
@@ -73,10 +83,47 @@ def test_where_the_bytes_are_cut_makes_no_difference(monkeypatch, chunk_bytes):
     assert list(read_pubmed(str(ARTICLES), ReaderOptions())) == EXPECTED
 
 
-def test_labels_stand_one_a_line():
+def test_sections_have_the_spans_of_their_lines():
+    seen = 0
     for record in EXPECTED:
-        if "section_labels" in record.metadata:
-            assert len(json.loads(record.metadata["section_labels"])) == len(record.text.split("\n"))
+        for section in json.loads(record.metadata.get("sections", "[]")):
+            assert record.text[section["start"] : section["end"]] in record.text.split("\n")[1:]
+            seen += 1
+    assert seen == 4
+
+
+MANY_KINDS = """<PubmedArticleSet><PubmedArticle><MedlineCitation><PMID Version="1">1</PMID><Article>
+  <ArticleTitle>[Not Available].</ArticleTitle>
+  <Abstract><AbstractText>𝛼 is plain.</AbstractText><AbstractText/></Abstract>
+  <VernacularTitle>Über <i>E. coli</i>.</VernacularTitle></Article>
+  <OtherAbstract Type="Publisher" Language="fre">
+    <AbstractText Label="BUT" NlmCategory="OBJECTIVE">Résumé.</AbstractText><AbstractText>Fin.</AbstractText>
+    <CopyrightInformation>Not text</CopyrightInformation>
+  </OtherAbstract>
+  <OtherAbstract Type="plain-language-summary" Language="eng">
+    <AbstractText>In plain words.</AbstractText>
+  </OtherAbstract>
+</MedlineCitation></PubmedArticle></PubmedArticleSet>"""
+
+
+def test_other_abstracts_are_read_where_they_are_asked_for(tmp_path):
+    path = tmp_path / "a.xml"
+    path.write_text(MANY_KINDS, encoding="utf-8")
+    [without] = read_pubmed(str(path), ReaderOptions())
+    assert without.text == "[Not Available].\n𝛼 is plain."
+    assert without.metadata == {"pmid_version": "1", "vernacular_title": "Über E. coli."}
+    [record] = read_pubmed(str(path), ReaderOptions(other_abstracts=True))
+    assert record.text == f"{without.text}\nRésumé.\nFin.\nIn plain words."
+    sections = json.loads(record.metadata["sections"])
+    assert [record.text[one["start"] : one["end"]] for one in sections] == record.text.split("\n")[1:]
+    assert [
+        {key: value for key, value in one.items() if value and key not in ("start", "end")} for one in sections
+    ] == [
+        {},
+        {"label": "BUT", "nlm_category": "OBJECTIVE", "type": "Publisher", "language": "fre"},
+        {"type": "Publisher", "language": "fre"},
+        {"type": "plain-language-summary", "language": "eng"},
+    ]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "iso-8859-1"])

@@ -2,6 +2,7 @@ import gzip
 import json
 import pickle
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -13,6 +14,7 @@ from pipelines.corpora.counting import count_records
 from pipelines.corpora.input_files import InputFile, find_input_files
 from pipelines.corpora.records import RECORD, ReaderOptions
 from pipelines.corpora.source import CorpusSource, group_files
+from pipelines.schema import DELETED, SUPERSEDED, WITHDRAWN
 
 
 def sized(*sizes):
@@ -58,9 +60,11 @@ def files(tmp_path):
     return find_input_files([str(tmp_path)])
 
 
-def read(files, *, block_bytes=1 << 20, covered=None):
+def read(files, *, block_bytes=1 << 20, covered=None, withdrawn=None):
     """The tables of each read task."""
-    source = CorpusSource(files, ReaderOptions(), block_bytes=block_bytes, covered=covered or {})
+    source = CorpusSource(
+        files, ReaderOptions(), block_bytes=block_bytes, covered=covered or {}, withdrawn=withdrawn or {}
+    )
     tasks = pickle.loads(pickle.dumps(source)).get_read_tasks(parallelism=7)  # noqa: S301  # as a worker gets them
     return [list(task()) for task in tasks]
 
@@ -100,6 +104,17 @@ def test_what_is_covered_is_not_read_again(files):
     assert [row["text"] for row in rows(read(files, covered=covered))] == ["a1"]
 
 
+def test_what_is_withdrawn_is_read_without_its_text(files):
+    withdrawn = {files[0].path: {SUPERSEDED: np.array([1], np.int32), DELETED: np.array([2], np.int32)}}
+    found = rows(read(files, withdrawn=withdrawn))
+    assert [(row["text"], row["metadata"]) for row in found][:3] == [
+        ("a0", []),
+        (None, [(WITHDRAWN, SUPERSEDED)]),
+        (None, [(WITHDRAWN, DELETED)]),
+    ]
+    assert [(row["ordinal"], row["last"]) for row in found][:3] == [(0, False), (1, False), (2, True)]
+
+
 def test_a_broken_file_is_an_error_row_and_the_next_file_is_read(files, tmp_path):
     (tmp_path / "a.jsonl").unlink()
     found = rows(read(files))
@@ -111,7 +126,7 @@ def test_a_broken_file_is_an_error_row_and_the_next_file_is_read(files, tmp_path
 
 
 def test_ray_is_told_size_and_files(files):
-    source = CorpusSource(files, ReaderOptions(), block_bytes=1 << 20, covered={})
+    source = CorpusSource(files, ReaderOptions(), block_bytes=1 << 20, covered={}, withdrawn={})
     [task] = source.get_read_tasks(parallelism=1)
     total = sum(file.size for file in files)
     assert source.estimate_inmemory_data_size() == task.metadata.size_bytes == total

@@ -28,6 +28,7 @@ LARGEST = 300
 COMMAND_LINE = {"pipelines.__main__", "pipelines.commands", "pipelines.terminal"}
 WIRING = {
     "pipelines.job",
+    "pipelines.citations",
     "pipelines.resuming",
     "pipelines.run_log",
     "pipelines.ner",
