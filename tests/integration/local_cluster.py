@@ -1,7 +1,8 @@
 """A Ray cluster of several raylets on this machine, in a process of its own, beside the session's Ray.
 
 Run as a script with the nodes as JSON, the head first; says its addresses, then obeys a line of JSON at a time: a node
-to add, or null to list the actors that were ever started. Ends, with all its processes, when its stdin does.
+to add, "lose" to kill the node that was added last, or null; and answers with the actors that were ever started. Ends,
+with all its processes, when its stdin does.
 """
 
 import contextlib
@@ -59,6 +60,10 @@ class LocalCluster:
         """Adds a node and waits until it is there."""
         self._ask(node)
 
+    def lose_node(self):
+        """Kills the raylet of the node that was added last, without a farewell."""
+        self._ask("lose")
+
     def model_actors(self):
         """All the actors that have held a model, dead ones too: their ids, and the labels of the nodes they ran on."""
         return [actor for actor in self._ask(None) if "TokenClassifier" in actor["name"]]
@@ -96,15 +101,15 @@ def serve(nodes):
         # without a port of its own for the agent of the dashboard, another Ray on this machine would be in the way
         return {"object_store_memory": OBJECT_STORE_BYTES, "dashboard_agent_listen_port": None, **node}
 
-    head, *workers = nodes
-    cluster = Cluster(initialize_head=True, head_node_args={"include_dashboard": False, **node_arguments(head)})
-    for node in workers:
-        cluster.add_node(**node_arguments(node))
+    cluster = Cluster(initialize_head=True, head_node_args={"include_dashboard": False, **node_arguments(nodes[0])})
+    workers = [cluster.add_node(**node_arguments(node)) for node in nodes[1:]]
     print(json.dumps({"address": cluster.address, "dashboard": cluster.webui_url}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
-        if request is not None:
-            cluster.add_node(**node_arguments(request))
+        if request == "lose":
+            cluster.remove_node(workers.pop(), allow_graceful=False)
+        elif request is not None:
+            workers.append(cluster.add_node(**node_arguments(request)))
         labels = {node["NodeID"]: node["Labels"] for node in cluster.global_state.node_table()}
         actors = cluster.global_state.actor_table(None)
         listed = [

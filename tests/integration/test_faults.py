@@ -15,6 +15,8 @@ import psutil
 import pyarrow.dataset
 import pytest
 
+from tests.integration.local_cluster import local_cluster
+
 ROOT = Path(__file__).parents[2]
 SEED = 20_261_123
 DRIVER_KILLS, ACTOR_KILLS = 5, 8
@@ -169,6 +171,37 @@ def test_a_kill_between_the_temporary_file_and_its_rename(cytotag, corpus, undis
     resumed = cytotag("tag", corpus, "--output", output, "--resume")
 
     assert resumed.returncode == 0, resumed.stderr
+    assert_same(output, undisturbed)
+
+
+FAST_HEALTH_CHECKS = {
+    "health_check_initial_delay_ms": 500,
+    "health_check_period_ms": 500,
+    "health_check_timeout_ms": 2000,
+    "health_check_failure_threshold": 3,
+}
+
+
+@pytest.mark.slow
+def test_a_node_is_lost_with_the_actors_on_it(corpus, undisturbed, tmp_path):
+    output = tmp_path / "chunks"
+    with local_cluster({"num_cpus": 0, "_system_config": FAST_HEALTH_CHECKS}, {"num_cpus": 4}) as cluster:
+        cluster.add_node(num_cpus=2, labels={"to": "be-lost"})
+        command = ["tag", corpus, "--output", output, "--address", cluster.address, "--actors", "3"]
+        with subprocess.Popen(
+            [sys.executable, "-m", "pipelines", *map(str, command)], cwd=ROOT, env=cluster.environment
+        ) as process:
+            deadline = time.monotonic() + 300
+            while not parts(output) and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.1)
+            assert process.poll() is None, "the run was over before the node was lost: make the corpus larger"
+            committed = len(parts(output))
+            lost = [actor for actor in cluster.model_actors() if (actor["labels"] or {}).get("to")]
+            cluster.lose_node()
+            assert process.wait(timeout=600) == 0
+
+    assert lost, "no actor was on the node that was lost"
+    assert len(parts(output)) > committed
     assert_same(output, undisturbed)
 
 
