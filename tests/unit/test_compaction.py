@@ -156,7 +156,7 @@ def test_the_command(tmp_path):
     run(tmp_path, "parquet")
     done = CliRunner().invoke(app, ["compact", str(tmp_path), "--part-size", "1"])
     assert done.exit_code == 0, done.output
-    assert [line.split() for line in done.output.splitlines()][1] == ["parts", "12", "1"]
+    assert ["parts", "12", "1"] in [line.split() for line in done.output.splitlines()]
     assert len(committed(tmp_path, "parquet")) == 1
 
 
