@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -68,7 +69,7 @@ class MemorySamples:
 def _role(process: psutil.Process, driver: int) -> str:
     if process.pid == driver:
         return "driver"
-    return "workers" if process.cmdline()[0].startswith("ray::") else RAYS_OWN
+    return "workers" if " ".join(process.cmdline()).startswith("ray::") else RAYS_OWN
 
 
 def watch(command: list[str], *, limit_seconds: float = math.inf) -> tuple[MemorySamples, int]:
@@ -85,8 +86,26 @@ def watch(command: list[str], *, limit_seconds: float = math.inf) -> tuple[Memor
     return samples, run.returncode
 
 
-def _tag(corpus: Path, output: Path, options: list[str]) -> list[str]:
+def _tag(corpus: Path, output: Path, options: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "pipelines", "tag", str(corpus), "--output", str(output), *options]
+
+
+def peaks(citations: int, options: Sequence[str] = ()) -> dict[str, int]:
+    """The peak memory of a run over a generated baseline of about so many citations, bytes by role.
+
+    Raises:
+        RuntimeError: The run failed, or left a document out.
+    """
+    with tempfile.TemporaryDirectory(prefix="cytotag-memory-") as folder:
+        files = max(1, citations // FILE_CITATIONS)
+        truth = write_baseline(Path(folder, "corpus"), files=files, citations=citations // files, updates=0, seed=1)
+        samples, code = watch(_tag(Path(folder, "corpus"), Path(folder, "chunks"), options))
+        if code:
+            raise RuntimeError(f"cytotag tag ended with {code}")
+        counts = json.loads(Path(folder, "chunks", "_manifest.json").read_text(encoding="utf-8"))["counts"]
+        if counts["documents"] != len(truth.texts):
+            raise RuntimeError(f"{counts['documents']:,} documents were tagged, and there are {len(truth.texts):,}")
+    return samples.peaks()
 
 
 @app.command()
@@ -98,19 +117,7 @@ def growth(
 ) -> None:
     """Peak memory at 1 and at FACTOR times the input."""
     options = ["--model", str(model)] if model else []
-    figures: dict[str, dict[str, int]] = {}
-    with tempfile.TemporaryDirectory(prefix="cytotag-memory-") as folder:
-        for times in (1, factor):
-            corpus, output = Path(folder, f"corpus-{times}"), Path(folder, f"chunks-{times}")
-            files = max(1, citations * times // FILE_CITATIONS)
-            write_baseline(corpus, files=files, citations=citations * times // files, updates=0, seed=1)
-            samples, code = watch(_tag(corpus, output, options))
-            if code:
-                raise typer.Exit(code)
-            counts = json.loads((output / "_manifest.json").read_text(encoding="utf-8"))["counts"]
-            if counts["documents"] != citations * times // files * files:
-                raise SystemExit(f"{counts['documents']} documents were tagged, not all")
-            figures[f"{times}x"] = samples.peaks()
+    figures = {f"{times}x": peaks(citations * times, options) for times in (1, factor)}
     table = Table(title=f"peak private memory, MiB: {citations:,} citations, and {factor} times as many")
     for heading in ("processes", "1x", f"{factor}x", "ratio"):
         table.add_column(heading, justify="right")

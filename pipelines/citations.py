@@ -2,15 +2,42 @@
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from pipelines.corpora.input_files import InputError, InputFile, find_input_files
+from pipelines.corpora.pubmed import PUBMED
 from pipelines.corpora.pubmed_plan import CitationPlan, order_files, plan_citations
 from pipelines.corpora.pubmed_scan import scan_citations
+from pipelines.corpora.xml_root import root_tag
 from pipelines.outputs.citation_cache import discard_unfinished, has_citations, read_citations, write_citations
 from pipelines.outputs.part_note import Coverage
 from pipelines.storage import Location
+
+
+def tell_pubmed(files: Iterable[InputFile], recorded: Iterable[Mapping[str, Any]]) -> tuple[InputFile, ...]:
+    """The same files; XML whose outermost element is PubMed's has the format `pubmed`, whatever the file's name.
+
+    A file is not opened where an earlier run recorded the same version of it.
+
+    Args:
+        files: With their versions.
+        recorded: Those of the earlier run, as its manifest has them.
+    """
+    formats = {(one["path"], one["version"]): one["format"] for one in recorded}
+    return tuple(
+        replace(file, format=formats.get((file.path, file.version)) or _kind_of_xml(file.path))
+        if file.format == "xml"
+        else file
+        for file in files
+    )
+
+
+def _kind_of_xml(path: str) -> str:
+    try:
+        return "pubmed" if root_tag(path) in PUBMED.roots else "xml"
+    except InputError:  # an error of that file, once it is read
+        return "xml"
 
 
 def pubmed_files(inputs: Iterable[Mapping[str, Any]]) -> list[InputFile]:

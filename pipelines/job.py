@@ -147,6 +147,7 @@ def _run(
     hashed = to_hash(files, recorded)
     with hashing(hashed):
         identified = identify(files, recorded)
+        identified = replace(identified, files=citations.tell_pubmed(identified.files, recorded))
     hashing_ended = time.monotonic()
     if not identified.files:
         raise identified.refused[0]

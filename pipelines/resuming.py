@@ -14,9 +14,9 @@ from pipelines.storage import Location
 
 def input_rows(files: Sequence[InputFile], identified: Identified) -> list[Mapping[str, Any]]:
     """A row of the manifest for each file that was named, with its version or why it is not read."""
-    versions = {file.path: file.version for file in identified.files}
+    read = {file.path: file for file in identified.files}
     errors = {error.path: {"error": error.reason} for error in identified.refused}
-    return [asdict(replace(file, version=versions.get(file.path, ""))) | errors.get(file.path, {}) for file in files]
+    return [asdict(read.get(file.path) or replace(file, version="")) | errors.get(file.path, {}) for file in files]
 
 
 def refuse_other_settings(folder: Location, held: Manifest, wanted: Manifest) -> None:

@@ -71,7 +71,7 @@ def corpus_rows(tmp_path):
         path = tmp_path / name
         path.write_bytes(data)
         files = find_input_files([str(path)], input_format)
-        source = CorpusSource(files, options or ReaderOptions(), block_bytes=1 << 18, covered={})
+        source = CorpusSource(files, options or ReaderOptions(), block_bytes=1 << 18, covered={}, withdrawn={})
         tables = [table for task in source.get_read_tasks(1) for table in task()]
         assert all(table.schema.equals(RECORD) for table in tables)
         rows = [row | {"metadata": dict(row["metadata"])} for table in tables for row in table.to_pylist()]

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,26 @@ def test_the_plan_is_the_truth(corpus):
     assert plan.unknown_deletions == truth.unknown_deletions == 3
     assert {Path(path).name: one.citations for path, one in plan.files.items()} == truth.records
     assert plan.warnings == ()
+
+
+def test_xml_under_another_name_is_told_by_its_content_and_not_opened_again(tmp_path):
+    write_baseline(tmp_path, files=1, citations=2, updates=0, seed=5)
+    [numbered] = tmp_path.glob("*.xml.gz")
+    numbered.rename(tmp_path / "mine.xml.gz")
+    (tmp_path / "article.xml").write_text("<article/>", encoding="utf-8")
+    (tmp_path / "broken.xml").write_text("<PubmedArticleSet", encoding="utf-8")
+    files = identify(find_input_files([str(tmp_path)]), ()).files
+    assert {file.format for file in files} == {"xml"}
+
+    told = citations.tell_pubmed(files, ())
+
+    assert {Path(file.path).name: file.format for file in told} == {
+        "mine.xml.gz": "pubmed", "article.xml": "xml", "broken.xml": "xml",
+    }  # fmt: skip
+    recorded = [asdict(file) for file in told]
+    for file in files:
+        Path(file.path).unlink()
+    assert citations.tell_pubmed(files, recorded) == told
 
 
 def test_a_file_is_scanned_once(corpus):
