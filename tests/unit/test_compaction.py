@@ -22,6 +22,7 @@ from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import Counts, is_merged, merge_coverage
 from pipelines.outputs.sink import PartSink
 from pipelines.schema import CHUNK, SUPERSEDED, WITHDRAWN
+from tests.unit.killed_at import killed_at
 
 FORMATS = sorted(OUTPUT_FORMATS)
 SOURCES = ("b.jsonl", "a.jsonl")  # as the user named them
@@ -165,34 +166,6 @@ def test_a_folder_that_another_process_holds_is_refused(tmp_path):
     with claim(tmp_path), pytest.raises(OutputError, match="another cytotag run"):
         compact(tmp_path, MIB, quiet)
     assert len(committed(tmp_path, "parquet")) == len(SOURCES) * DOCUMENTS
-
-
-class Killed(BaseException):
-    pass
-
-
-def killed_at(operation, function):
-    """Calls the function, which dies at the file operation of that number; whether it did."""
-    count = 0
-
-    def dying(does):
-        def do(*args, **options):
-            nonlocal count
-            count += 1
-            if count > operation:
-                raise Killed
-            return does(*args, **options)
-
-        return do
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("replace", "unlink", "mkdir", "rmdir"):
-            patch.setattr(Path, name, dying(getattr(Path, name)))
-        try:
-            function()
-        except Killed:
-            return True
-    return False
 
 
 @pytest.mark.parametrize("output_format", FORMATS)

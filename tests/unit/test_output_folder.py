@@ -2,7 +2,6 @@ import itertools
 import json
 import os
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import pyarrow as pa
@@ -19,6 +18,7 @@ from pipelines.outputs.part_note import merge_coverage
 from pipelines.outputs.sink import PartSink
 from pipelines.schema import CHUNK
 from pipelines.storage import StorePath
+from tests.unit.killed_at import killed_at
 
 DOCUMENTS = 4
 FORMATS = sorted(OUTPUT_FORMATS)
@@ -91,40 +91,6 @@ def assert_holds_every_document_once(folder, output_format, *, but_for_temporary
     assert but_for_temporary_files or not list(folder.rglob(".*"))
     parts = [path.stem for path in folder.glob("part-*")]
     assert sorted(parts) == sorted(notes)
-
-
-class Killed(BaseException):
-    pass
-
-
-def killed_at(operation, function):
-    """Calls the function, which dies at the file operation of that number; nothing is done from then on.
-
-    Returns:
-        Whether it had so many operations, and so died.
-    """
-    count = 0
-
-    def dying(does):
-        def do(*args, **options):
-            nonlocal count
-            count += 1
-            if count > operation:
-                raise Killed
-            return does(*args, **options)
-
-        return do
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("replace", "unlink", "mkdir", "rmdir"):
-            patch.setattr(Path, name, dying(getattr(Path, name)))
-        for name in ("write_bytes", "unlink"):
-            patch.setattr(StorePath, name, dying(getattr(StorePath, name)))
-        try:
-            function()
-        except Killed:
-            return True
-    return False
 
 
 @pytest.mark.parametrize("output_format", FORMATS)

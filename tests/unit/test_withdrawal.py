@@ -1,7 +1,6 @@
 import itertools
 import json
 import os
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +16,7 @@ from pipelines.outputs.part_note import Counts, merge_coverage
 from pipelines.outputs.sink import PartSink
 from pipelines.outputs.withdrawal import withdraw
 from pipelines.schema import CHUNK, DELETED, SUPERSEDED, WITHDRAWN
+from tests.unit.killed_at import killed_at
 
 FORMATS = sorted(OUTPUT_FORMATS)
 every_format = pytest.mark.parametrize("output_format", FORMATS)
@@ -154,38 +154,6 @@ def test_nothing_is_done_twice(tmp_path, output_format, monkeypatch):
     withdraw(folder, output_format, FIRST)
     monkeypatch.setattr(OUTPUT_FORMATS[output_format], "write_part", None)
     withdraw(folder, output_format, FIRST)
-
-
-class Killed(BaseException):
-    pass
-
-
-def killed_at(operation, function):
-    """Calls the function, which dies at the file operation of that number; nothing is done from then on.
-
-    Returns:
-        Whether it had so many operations, and so died.
-    """
-    count = 0
-
-    def dying(does):
-        def do(*args, **options):
-            nonlocal count
-            count += 1
-            if count > operation:
-                raise Killed
-            return does(*args, **options)
-
-        return do
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("replace", "unlink", "mkdir", "rmdir"):
-            patch.setattr(Path, name, dying(getattr(Path, name)))
-        try:
-            function()
-        except Killed:
-            return True
-    return False
 
 
 @every_format
