@@ -11,7 +11,7 @@ from pipelines.corpora.pubmed_plan import CitationPlan, order_files, plan_citati
 from pipelines.corpora.pubmed_scan import scan_citations
 from pipelines.corpora.xml_root import root_tag
 from pipelines.outputs.citation_cache import discard_unfinished, has_citations, read_citations, write_citations
-from pipelines.outputs.part_note import Coverage
+from pipelines.outputs.coverage import Coverage
 from pipelines.storage import Location
 
 

@@ -12,10 +12,11 @@ from pipelines.corpora.identity import identify
 from pipelines.corpora.input_files import InputError, InputFile, find_input_files
 from pipelines.corpora.records import ReaderOptions, read_tables
 from pipelines.nested_lists import nest, structs
+from pipelines.outputs.coverage import Coverage, Range
 from pipelines.outputs.folder import read_notes
 from pipelines.outputs.formats import OUTPUT_FORMATS
 from pipelines.outputs.manifest import Manifest
-from pipelines.outputs.part_note import Coverage, Range, merge_coverage
+from pipelines.outputs.part_note import merge_coverage
 from pipelines.outputs.rows_by_source import RowsBySource
 from pipelines.schema import DOCUMENT, DOCUMENT_ROW
 from pipelines.stages.document_assembler import DocumentAssembler

@@ -12,11 +12,12 @@ from pipelines.corpora.identity import identify
 from pipelines.corpora.input_files import InputFile
 from pipelines.corpora.records import ReaderOptions, read_tables
 from pipelines.outputs.chunk_rows import chunk_rows
+from pipelines.outputs.coverage import Coverage
 from pipelines.outputs.folder import committed, read_errors_of
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
-from pipelines.outputs.part_note import Coverage, PartNote
+from pipelines.outputs.part_note import PartNote
 from pipelines.outputs.rows_by_source import RowsBySource
 from pipelines.schema import CHUNK_ROW, DOCUMENT_ROW, ERROR_ROW
 from pipelines.stages.document_assembler import DocumentAssembler

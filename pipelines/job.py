@@ -24,16 +24,19 @@ from pipelines.corpora.source import CorpusSource, read_corpus
 from pipelines.local_ray import local_cpus, native_messages_to, ray_session, run_tasks, wait_for_nodes
 from pipelines.ner import build_ner_pipeline
 from pipelines.outputs import folder as output_folder
+from pipelines.outputs.counts import Counts
+from pipelines.outputs.coverage import Coverage
 from pipelines.outputs.folder import Mode
+from pipelines.outputs.forgetting import forget
 from pipelines.outputs.formats import OutputFormat
 from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
-from pipelines.outputs.part_note import Counts, Coverage, PartNote, merge_coverage
+from pipelines.outputs.part_note import PartNote, merge_coverage
 from pipelines.outputs.sink import PartSink
 from pipelines.outputs.withdrawal import withdraw
 from pipelines.placement import Node, fill, misfit
 from pipelines.poison_guard import start_attempts
-from pipelines.resuming import input_rows, joined_inputs, refuse_changed_files, refuse_other_settings
+from pipelines.resuming import input_rows, joined_inputs, mended_files, refuse_other_settings
 from pipelines.run_log import ray_log, stopping_in_one_line
 from pipelines.stages.ner_converter import NerConverter
 from pipelines.stages.sentence_detector import SentenceDetector
@@ -159,11 +162,15 @@ def _run(
     files = identified.files
     notes = output_folder.read_notes(job.output, job.output_format)
     covered = merge_coverage(notes.values())
-    refuse_changed_files(files, covered)
+    mended = mended_files(files, covered)
     citations.refuse_left_out(manifest.inputs, files, covered)
     manifest.write(job.output)
     output_folder.write_input_errors(job.output, manifest.input_errors)
     output_folder.discard_uncommitted(job.output, job.output_format)
+    if mended:
+        forget(job.output, job.output_format, mended)
+        notes = output_folder.read_notes(job.output, job.output_format)
+        covered = merge_coverage(notes.values())
     to_read = [file for file in files if not (file.path in covered and covered[file.path].complete)]
     plan = functools.partial(citations.plan_files, pubmed, job.output.resolve(), run_tasks)
 

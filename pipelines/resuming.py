@@ -6,9 +6,9 @@ from typing import Any
 
 from pipelines.corpora.identity import Identified
 from pipelines.corpora.input_files import InputError, InputFile
+from pipelines.outputs.coverage import Coverage
 from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
-from pipelines.outputs.part_note import Coverage
 from pipelines.storage import Location
 
 
@@ -40,12 +40,18 @@ def joined_inputs(
     return tuple({one["path"]: one for one in (*recorded, *named)}.values())
 
 
-def refuse_changed_files(files: Sequence[InputFile], covered: Mapping[str, Coverage]) -> None:
-    """Raises `InputError` for a file of which another version is tagged already, in whole or in part."""
-    for file in files:
-        if file.path in covered and covered[file.path].version != file.version:
+def mended_files(files: Sequence[InputFile], covered: Mapping[str, Coverage]) -> list[str]:
+    """The files that broke off when they were tagged, and are others now: downloaded again, for instance.
+
+    Raises:
+        InputError: A file that did not break off is another now.
+    """
+    changed = [file.path for file in files if file.path in covered and covered[file.path].version != file.version]
+    for path in changed:
+        if not covered[path].broken:
             raise InputError(
-                file.path,
+                path,
                 "changed since it was tagged; put back the file that was tagged, or leave it out of the INPUTs, or "
                 "give the new one another name or another --output, or replace the whole run with --overwrite",
             )
+    return changed

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.outputs.part_note import Coverage, Range
+from pipelines.outputs.coverage import Coverage, Range
 
 Bools = npt.NDArray[np.bool_]
 Int = npt.NDArray[np.int64]

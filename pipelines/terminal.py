@@ -17,9 +17,9 @@ from pipelines.evaluation import Evaluation
 from pipelines.exports.conversion import Conversion
 from pipelines.exports.formats import ExportFormat
 from pipelines.outputs.compaction import Size
+from pipelines.outputs.counts import Counts
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from pipelines.outputs.output_error import OutputError
-from pipelines.outputs.part_note import Counts
 from pipelines.schema import DELETED, SUPERSEDED
 from pipelines.storage import Location, StorePath
 from pipelines.verdict import Verdict

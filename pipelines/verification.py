@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.outputs.part_note import Counts, Coverage, PartNote, Range
+from pipelines.outputs.counts import Counts
+from pipelines.outputs.coverage import Coverage, Range
+from pipelines.outputs.part_note import PartNote
 from pipelines.row_checks import contains, of_source, row_problems
 from pipelines.schema import DOCUMENT_ROW
 

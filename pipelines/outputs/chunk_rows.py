@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from pipelines.nested_lists import flatten, owners
-from pipelines.outputs.part_note import withdrawn
+from pipelines.outputs.counts import withdrawn
 from pipelines.schema import CHUNK_ROW, DOCUMENT_ROW, ERROR_ROW
 
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.outputs.counts import Counts
 from pipelines.outputs.folder import claim, delete_part, discard_uncommitted, read_errors_of, read_notes, write_errors
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
-from pipelines.outputs.part_note import Counts, PartNote, merge_coverage, merged_part_name
+from pipelines.outputs.part_note import PartNote, merge_coverage, merged_part_name
 from pipelines.schema import DOCUMENT_ROW
 from pipelines.storage import Location, arrow
 

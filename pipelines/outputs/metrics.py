@@ -4,7 +4,7 @@ import functools
 
 from ray.util.metrics import Counter
 
-from pipelines.outputs.part_note import Counts
+from pipelines.outputs.counts import Counts
 
 DESCRIPTIONS = {
     "documents": "Documents committed, those set aside with them",

@@ -205,7 +205,7 @@ def test_a_node_is_lost_with_the_actors_on_it(corpus, undisturbed, tmp_path):
     assert_same(output, undisturbed)
 
 
-def test_a_truncated_file_amid_twenty(cytotag, tmp_path):
+def test_a_truncated_file_amid_twenty_and_its_whole_that_comes_later(cytotag, tmp_path):
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     rng = random.Random(SEED)  # noqa: S311
@@ -215,7 +215,9 @@ def test_a_truncated_file_amid_twenty(cytotag, tmp_path):
             for i in range(20)
         ]
         content = gzip.compress("\n".join(lines).encode(), mtime=0)
-        (corpus / f"{number:02}.jsonl.gz").write_bytes(content if number != 9 else content[: len(content) // 2])
+        if number == 9:
+            whole, content = content, content[: len(content) // 2]
+        (corpus / f"{number:02}.jsonl.gz").write_bytes(content)
 
     done = cytotag("tag", corpus, "--output", tmp_path / "chunks")
 
@@ -226,3 +228,14 @@ def test_a_truncated_file_amid_twenty(cytotag, tmp_path):
     of_broken = sorted(int(name[3:]) for name in documents if name.startswith("f9d"))
     assert of_broken == list(range(len(of_broken)))
     assert 0 < len(of_broken) < 20
+
+    (corpus / "09.jsonl.gz").write_bytes(whole)
+    mended = cytotag("tag", corpus, "--output", tmp_path / "chunks", "--resume")
+
+    assert mended.returncode == 0, mended.stderr
+    rows = rows_of(tmp_path / "chunks")
+    assert {row["document_id"] for row in rows} == {f"f{number}d{i}" for number in range(20) for i in range(20)}
+    assert len(rows) == len({(row["document_id"], row["chunk_id"]) for row in rows})
+    assert counts_of(tmp_path / "chunks")["documents"] == 400
+    assert counts_of(tmp_path / "chunks")["errors"] == 0
+    assert cytotag("verify", tmp_path / "chunks").returncode == 0

@@ -16,9 +16,9 @@ from pipelines.corpora.formats import READERS
 from pipelines.corpora.identity import identify
 from pipelines.corpora.input_files import find_input_files
 from pipelines.corpora.records import RECORD, ReaderOptions, read_tables
+from pipelines.outputs.counts import Counts
 from pipelines.outputs.folder import prepare, read_notes
 from pipelines.outputs.manifest import Manifest
-from pipelines.outputs.part_note import Counts
 from pipelines.outputs.sink import PartSink
 from pipelines.schema import CHUNK, DELETED, DOCUMENT_ROW, SENTENCE, SUPERSEDED, WITHDRAWN
 from pipelines.stages.document_assembler import DocumentAssembler

@@ -14,7 +14,7 @@ from pipelines import citations
 from pipelines.citations import files_to_scan, plan_files, pubmed_files, refuse_left_out, refuse_two_baselines
 from pipelines.corpora.identity import identify
 from pipelines.corpora.input_files import InputError, find_input_files
-from pipelines.outputs.part_note import Coverage
+from pipelines.outputs.coverage import Coverage
 from pipelines.schema import DELETED, SUPERSEDED
 
 ROOT = Path(__file__).parents[2]

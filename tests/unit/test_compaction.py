@@ -14,12 +14,13 @@ from typer.testing import CliRunner
 from pipelines.__main__ import app
 from pipelines.outputs import compaction
 from pipelines.outputs.compaction import Size, compact, row_groups, to_groups
+from pipelines.outputs.counts import Counts
 from pipelines.outputs.folder import claim, committed, discard_uncommitted, prepare, read_errors, read_notes
 from pipelines.outputs.formats import OUTPUT_FORMATS
 from pipelines.outputs.lock import LOCK_FILES
 from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
-from pipelines.outputs.part_note import Counts, is_merged, merge_coverage
+from pipelines.outputs.part_note import is_merged, merge_coverage
 from pipelines.outputs.sink import PartSink
 from pipelines.schema import CHUNK, SUPERSEDED, WITHDRAWN
 from tests.unit.killed_at import killed_at

@@ -9,10 +9,12 @@ import pytest
 from pipelines.outputs import atomic_file
 from pipelines.outputs.atomic_file import commit_file, commit_text
 from pipelines.outputs.chunk_rows import chunk_rows, error_rows
+from pipelines.outputs.counts import Counts
+from pipelines.outputs.coverage import Coverage
 from pipelines.outputs.formats import OUTPUT_FORMATS
 from pipelines.outputs.jsonl import to_lines
 from pipelines.outputs.output_error import OutputError
-from pipelines.outputs.part_note import Counts, Coverage, PartNote
+from pipelines.outputs.part_note import PartNote
 from pipelines.schema import CHUNK, CHUNK_ROW, ERROR_ROW
 from pipelines.storage import StorePath, arrow
 

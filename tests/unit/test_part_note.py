@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.outputs.counts import Counts
+from pipelines.outputs.coverage import Coverage, to_ranges
 from pipelines.outputs.output_error import OutputError
-from pipelines.outputs.part_note import Counts, Coverage, PartNote, merge_coverage, part_name, to_ranges
+from pipelines.outputs.part_note import PartNote, merge_coverage, part_name
 from pipelines.schema import BROKEN_FILE, CHUNK
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -130,7 +132,7 @@ def test_a_note_says_what_its_documents_are():
     )
     assert note.coverage == {
         "a.jsonl": Coverage(version="version of a.jsonl", ranges=((0, 2), (3, 4)), end=4, chunks=3, errors=1),
-        "β.xml": Coverage(version="version of β.xml", ranges=((7, 8),), end=8, errors=1),
+        "β.xml": Coverage(version="version of β.xml", ranges=((7, 8),), end=8, errors=1, broken=True),
     }
     assert note.counts == Counts(
         documents=4, sentences=4, tokens=8, chunks={"DNA": 1, "protein": 2}, errors=2, broken_files=1

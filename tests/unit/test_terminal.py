@@ -8,8 +8,10 @@ from rich.console import Console
 from pipelines import terminal
 from pipelines.corpora.input_files import find_input_files
 from pipelines.evaluation import Evaluation, Score
+from pipelines.outputs.counts import Counts
+from pipelines.outputs.coverage import Coverage
 from pipelines.outputs.formats import OUTPUT_FORMATS
-from pipelines.outputs.part_note import Counts, Coverage, PartNote
+from pipelines.outputs.part_note import PartNote
 from pipelines.terminal import chunk_table, committed_parts, evaluation_notes, evaluation_table, summary_table
 
 

@@ -15,11 +15,12 @@ from pipelines.corpora.identity import identify
 from pipelines.corpora.input_files import find_input_files
 from pipelines.dataset_verification import verify
 from pipelines.outputs.compaction import compact
+from pipelines.outputs.coverage import Coverage, to_ranges
 from pipelines.outputs.folder import committed, read_errors_of, read_notes, write_errors
 from pipelines.outputs.formats import OUTPUT_FORMATS
 from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
-from pipelines.outputs.part_note import Coverage, PartNote, to_ranges
+from pipelines.outputs.part_note import PartNote
 from pipelines.outputs.sink import PartSink
 from pipelines.row_checks import contains
 from pipelines.schema import CHUNK_ROW

@@ -8,11 +8,12 @@ import pyarrow as pa
 import pytest
 
 from pipelines.outputs import folder as output_folder
+from pipelines.outputs.counts import Counts
 from pipelines.outputs.dataset import read_chunks
 from pipelines.outputs.formats import OUTPUT_FORMATS
 from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
-from pipelines.outputs.part_note import Counts, merge_coverage
+from pipelines.outputs.part_note import merge_coverage
 from pipelines.outputs.sink import PartSink
 from pipelines.outputs.withdrawal import withdraw
 from pipelines.schema import CHUNK, DELETED, SUPERSEDED, WITHDRAWN
