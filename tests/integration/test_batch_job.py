@@ -246,7 +246,8 @@ def test_the_real_pubmed_files(cytotag, tmp_path):
 
     assert done.returncode == 0, done.stderr
     manifest = json.loads((tmp_path / "chunks" / "_manifest.json").read_text(encoding="utf-8"))
-    assert manifest["counts"]["documents"] == 52
+    assert manifest["counts"]["documents"] == 50
+    assert manifest["counts"]["superseded"] == 2  # second versions, of one PMID each
     assert manifest["counts"]["errors"] == 0
     assert len(manifest["inputs"]) == 17
     assert {"29768149", "32260179"} <= {row["document_id"] for row in rows_of(tmp_path / "chunks")}
