@@ -139,7 +139,7 @@ KILL_BETWEEN_WRITING_AND_RENAMING = """
 import os, pathlib, signal
 replace = pathlib.Path.replace
 def replace_or_die(self, target):
-    if os.path.basename(target).startswith("part-"):
+    if str(target).endswith(".parquet"):
         try:
             os.unlink({flag!r})  # once, by whoever comes first
         except FileNotFoundError:
