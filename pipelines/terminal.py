@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -28,6 +29,10 @@ POLL_SECONDS = 0.5
 """How often the output folder is looked at for parts that were committed since."""
 STORE_POLL_SECONDS = 5
 """The same in an object store, where each look is paid for."""
+LOG_SECONDS = 60
+"""How often a line says so where there is no terminal, such as in the log of a job."""
+LOOKING_SHARE = 0.05
+"""Of the time, at most, is spent on looking: a folder may hold a hundred thousand parts."""
 
 
 def hashing_status(console: Console, files: Sequence[InputFile]) -> contextlib.AbstractContextManager[object]:
@@ -44,7 +49,8 @@ def committed_parts(
 ) -> Iterator[None]:
     """Shows documents, documents/s and tokens/s as parts are committed, and the time left where the total is known.
 
-    A run that resumes starts with the documents of `files` that are done; the rates are its own.
+    A run that resumes starts with the documents of `files` that are done; the rates are its own. Where there is no
+    terminal it is a line every minute.
     """
     columns = [
         SpinnerColumn(),
@@ -63,21 +69,22 @@ def committed_parts(
         stop = threading.Event()
 
         def watch() -> None:
-            done = Counts()
-            while not stop.wait(STORE_POLL_SECONDS if isinstance(folder, StorePath) else POLL_SECONDS):
+            done, took = Counts(), 0.0
+            while not stop.wait(max(_pause(console, folder), took / LOOKING_SHARE)):
+                began = time.monotonic()
                 try:
                     new = set(module.note_files(folder)) - seen
                     done = Counts.total([done, *(module.read_note(path).counts for path in new)])
-                except (
-                    OSError,
-                    OutputError,
-                ):  # the run itself will say so; a store may answer next time
+                except (OSError, OutputError):  # the run itself will say so; a store may answer next time
                     continue
+                took = time.monotonic() - began
                 seen.update(new)
                 seconds = progress.tasks[task].elapsed or POLL_SECONDS
                 if done.documents:
                     rates = f"{done.documents / seconds:,.0f} documents/s, {done.tokens / seconds:,.0f} tokens/s"
                     progress.update(task, completed=before + done.documents, rates=rates)
+                    if not console.is_terminal:
+                        console.print(f"{before + done.documents:,} documents, {rates}", soft_wrap=True)
 
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
@@ -86,6 +93,12 @@ def committed_parts(
         finally:
             stop.set()
             watcher.join()
+
+
+def _pause(console: Console, folder: Location) -> float:
+    if not console.is_terminal:
+        return LOG_SECONDS
+    return STORE_POLL_SECONDS if isinstance(folder, StorePath) else POLL_SECONDS
 
 
 @contextlib.contextmanager

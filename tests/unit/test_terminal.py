@@ -178,6 +178,19 @@ def test_progress_ends_with_the_run_that_fails(tmp_path, corpus):
     assert not [thread for thread in threading.enumerate() if "watch" in thread.name]
 
 
+def test_a_log_gets_a_line_now_and_then(monkeypatch, tmp_path, corpus):
+    monkeypatch.setattr(terminal, "LOG_SECONDS", 0.01)
+    screen = Screen("2 documents, ")
+    with committed_parts(Console(file=screen, width=60), tmp_path, "parquet", corpus):
+        note = PartNote(
+            coverage={corpus[0].path: Coverage(version="", ranges=((0, 2),))}, counts=Counts(documents=2, tokens=10)
+        )
+        OUTPUT_FORMATS["parquet"].write_part(tmp_path, "part-00000001-000000", [], note)
+        assert screen.shows("2 documents, ")
+    lines = screen.getvalue().splitlines()
+    assert {line.startswith("2 documents, ") and line.endswith("tokens/s") for line in lines} == {True}
+
+
 def test_nothing_is_drawn_where_no_one_looks(tmp_path, corpus):
     output = io.StringIO()
     with committed_parts(Console(file=output), tmp_path, "parquet", corpus):
