@@ -6,13 +6,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pipelines.config import RunStoppedError
+from pipelines.config import ConfigError, RunStoppedError
 from pipelines.exports.formats import ExportFormat
+from pipelines.storage import is_address, location
 from pipelines.terminal import conversion_table, converted_documents, literal
 
 
 def convert(
-    dataset: Annotated[Path, typer.Argument(metavar="DIR", help="Dataset written by `cytotag tag`.")],
+    dataset: Annotated[str, typer.Argument(metavar="DIR", help="Dataset written by `cytotag tag`.")],
     to: Annotated[
         ExportFormat,
         typer.Option(
@@ -22,7 +23,7 @@ def convert(
             show_default=False,
         ),
     ],
-    output: Annotated[Path, typer.Option(metavar="OUT", help="Folder for the files.", show_default=False)],
+    output: Annotated[str, typer.Option(metavar="OUT", help="Local folder for the files.", show_default=False)],
     documents_per_file: Annotated[int, typer.Option(min=1, help="The most documents in one file.")] = 10_000,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the conversion that OUT holds.")] = False,
 ) -> None:
@@ -36,15 +37,18 @@ def convert(
     from pipelines.exports import conversion
     from pipelines.outputs.manifest import Manifest
 
-    counts = Manifest.read(dataset).counts
+    if is_address(output):
+        raise ConfigError(f"--output {output}: files are written to a local folder; name one")
+    folder = location(dataset)
+    counts = Manifest.read(folder).counts
     console = Console(stderr=True, markup=False, emoji=False)  # paths may have brackets
     try:
         with converted_documents(console, counts.get("documents")) as show:
             done = conversion.convert(
-                documents_of(dataset),
-                output,
+                documents_of(folder),
+                Path(output),
                 to,
-                dataset=str(dataset),
+                dataset=dataset,
                 overwrite=overwrite,
                 documents_per_file=documents_per_file,
                 show=show,

@@ -78,6 +78,17 @@ def test_a_killed_run_in_a_store_resumes_to_the_dataset_of_an_undisturbed_local_
     assert scores[0].returncode == 0, scores[0].stderr
     assert scores[0].stdout == scores[1].stdout
 
+    compacted = cytotag("compact", output)
+    assert compacted.returncode == 0, compacted.stderr
+    assert len(list(output.glob("part-*.parquet"))) == 1
+    assert rows(chunk_tables(output)).equals(rows([pyarrow.dataset.dataset(local).to_table()]))
+    verified = cytotag("verify", output, "--against", corpus.parent)
+    assert verified.returncode == 0, verified.stdout
+    converted = cytotag("convert", output, "--to", "jsonl", "--output", tmp_path / "converted")
+    assert converted.returncode == 0, converted.stderr
+    [file] = (tmp_path / "converted").glob("*.jsonl")
+    assert len(file.read_text(encoding="utf-8").splitlines()) == len(TEXTS)
+
 
 def refused(*arguments, **environment):
     """What a run that cannot begin says, in its one line."""

@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from types import ModuleType
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,7 +13,7 @@ from pipelines.corpora.records import Record, records_to_table
 from pipelines.light import LightPipeline
 from pipelines.outputs.manifest import Manifest
 from pipelines.outputs.output_error import OutputError
-from pipelines.schema import DOCUMENT_ROW
+from pipelines.outputs.sink import PartSink
 from pipelines.stages.document_assembler import DocumentAssembler
 from pipelines.stages.ner_converter import NerConverter
 from pipelines.stages.sentence_detector import SentenceDetector
@@ -29,7 +29,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def tagged(embedded_model):
-    """The texts, and a record that could not be read (DOCUMENT_ROW)."""
+    """The texts, and a record that could not be read (CHUNK)."""
     records = [Record.of(f"PMID {n}", text) for n, text in enumerate(TEXTS)]
     records.append(Record(None, None, {}, "line 5: not JSON"))
     table = records_to_table(records, source="[a].jsonl", source_version="", first_ordinal=0, last=True)
@@ -41,35 +41,30 @@ def tagged(embedded_model):
         NerConverter(labels=embedded_model.labels, policy=embedded_model.tag_policy).transform,
     ):
         table = stage(table)
-    return table.select(DOCUMENT_ROW.names).cast(DOCUMENT_ROW)
+    return table
 
 
 @pytest.fixture
-def dataset(tmp_path):
+def dataset(tmp_path, tagged):
     folder = tmp_path / "chunks"
     folder.mkdir()
     Manifest(
         state="finished",
         command=("cytotag",),
-        settings={"output_format": "parquet"},
+        settings={"output_format": "documents"},
         model={"sha256": "", "folder": ""},
         inputs=(),
         counts={"documents": 5},
     ).write(folder)
+    sink = PartSink(folder, "documents", "00000001")
+    for task, part in enumerate([tagged.slice(0, 2), tagged.slice(2)]):
+        sink.write([part], SimpleNamespace(task_idx=task))
     return folder
 
 
 @pytest.fixture
-def cytotag(monkeypatch, capsys, tagged, dataset):
-    """Runs the command over `tagged`; gives exit code, stdout and stderr."""
-    reader = ModuleType("pipelines.dataset_documents")
-
-    def documents_of(folder):
-        assert folder == dataset
-        return iter([tagged.slice(0, 2), tagged.slice(2)])
-
-    reader.documents_of = documents_of
-    monkeypatch.setitem(sys.modules, reader.__name__, reader)
+def cytotag(monkeypatch, capsys):
+    """Runs the command; gives exit code, stdout and stderr."""
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["cytotag", "convert", *map(str, arguments)])
@@ -128,7 +123,7 @@ def test_a_conversion_is_not_replaced_without_a_word(cytotag, dataset, tmp_path)
 def test_the_dataset_itself_is_not_written_into(cytotag, dataset):
     code, _, err = cytotag(dataset, "--to", "csv", "--output", dataset, "--overwrite")
     assert code == 1
-    assert "holds _manifest.json and no conversion; choose an empty or a new folder" in err
+    assert "and no conversion; choose an empty or a new folder" in err
 
 
 @pytest.mark.parametrize("missing", ["nowhere", "."])
@@ -175,3 +170,9 @@ def test_json_lines_keep_the_text_as_it_is(cytotag, dataset, tmp_path):
     cytotag(dataset, "--to", "jsonl", "--output", tmp_path / "out")
     lines = (tmp_path / "out" / "chunks-00001.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["text"] for line in lines] == TEXTS
+
+
+def test_a_store_is_no_place_for_a_conversion(cytotag, dataset):
+    code, _, err = cytotag(dataset, "--to", "csv", "--output", "s3://bucket/out")
+    assert code == 1
+    assert err == "cytotag: --output s3://bucket/out: files are written to a local folder; name one\n"
