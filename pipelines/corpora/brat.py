@@ -10,6 +10,7 @@ from pipelines.corpora.input_files import InputError
 from pipelines.corpora.lines import read_lines
 from pipelines.corpora.records import MAX_CHARACTERS, ReaderOptions, Record
 from pipelines.corpora.text import read_text
+from pipelines.storage import location
 
 _ENTITY = re.compile(r"T[^\t]*\t(\S+) (\d{1,18} \d{1,18}(?:;\d{1,18} \d{1,18})*)(?:\t(.*))?", re.ASCII | re.DOTALL)
 _LARGEST = 4 * MAX_CHARACTERS
@@ -39,27 +40,25 @@ def read_brat(path: str, options: ReaderOptions) -> Iterator[Record]:
 
 
 def _annotations(path: str) -> Iterator[Annotation]:
-    """The entities of an .ann file.
+    """The entities of an .ann file; where there is none, no entities.
 
     Raises:
         InputError: the file cannot be read.
         ValueError: a line is not what it should be.
     """
+    if not location(path).exists():
+        return
     size = 0
-    try:
-        for line in read_lines(path):
-            if line.text is None:
-                raise ValueError(line.error)
-            if not line.text.startswith("T"):
-                continue
-            size += len(line.text)
-            entity = _ENTITY.fullmatch(line.text)
-            if not entity:
-                raise ValueError(f"line {line.number} is not an entity; write `T1<tab>entity start end<tab>text`")
-            if size > _LARGEST:
-                raise ValueError(f"more than {_LARGEST:,} characters; check what the file is")
-            spans = [span.split(" ") for span in entity[2].split(";")]
-            yield Annotation([(int(start), int(end)) for start, end in spans], entity[1], entity[3])
-    except InputError as error:
-        if not isinstance(error.__cause__, FileNotFoundError):
-            raise
+    for line in read_lines(path):
+        if line.text is None:
+            raise ValueError(line.error)
+        if not line.text.startswith("T"):
+            continue
+        size += len(line.text)
+        entity = _ENTITY.fullmatch(line.text)
+        if not entity:
+            raise ValueError(f"line {line.number} is not an entity; write `T1<tab>entity start end<tab>text`")
+        if size > _LARGEST:
+            raise ValueError(f"more than {_LARGEST:,} characters; check what the file is")
+        spans = [span.split(" ") for span in entity[2].split(";")]
+        yield Annotation([(int(start), int(end)) for start, end in spans], entity[1], entity[3])

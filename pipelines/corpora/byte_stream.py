@@ -1,6 +1,7 @@
 """A file's bytes, decompressed; whatever breaks on the way says so in the user's words."""
 
 import gzip
+import platform
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ from io import BufferedIOBase
 
 from pipelines.config import RunStoppedError
 from pipelines.corpora.input_files import InputError
-from pipelines.storage import is_address, location
+from pipelines.storage import location
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -19,8 +20,8 @@ def open_bytes(path: str) -> Iterator[BufferedIOBase]:
 
     Raises:
         InputError: also from within the `with` block, where the file turns out to be cut off or damaged.
-        RunStoppedError: the store that holds the file fails; what is left of the file is not lost by that, as if it
-            were damaged, but read when the run goes on.
+        RunStoppedError: the machine, or the store, cannot read the file. What is left of it is not taken to be damaged
+            and so done, but read when the run goes on.
     """
     compressed = path.lower().endswith(".gz")
     try:
@@ -38,7 +39,8 @@ def open_bytes(path: str) -> Iterator[BufferedIOBase]:
     except (gzip.BadGzipFile, zlib.error) as error:
         raise InputError(path, f"the gzip data is damaged ({error}); download or copy the file again") from error
     except OSError as error:
-        reason = error.strerror or error
-        if is_address(path) and not isinstance(error, FileNotFoundError):
-            raise RunStoppedError(f"{path}: cannot be read now ({reason})") from error
-        raise InputError(path, f"the file cannot be read ({reason}); check it and its permissions") from error
+        if error.errno is None:  # Arrow's, of what the bytes are
+            raise InputError(path, f"the file is damaged ({error}); check it or copy it again") from error
+        raise RunStoppedError(
+            f"{path}: cannot be read on {platform.node()} ({error.strerror}); every machine needs the input files"
+        ) from error

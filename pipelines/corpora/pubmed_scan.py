@@ -61,8 +61,8 @@ class _UnusualError(Exception):
 def scan_citations(path: str) -> pa.Table:
     """The citations of a PubMed file (CITATION): row i is the reader's record i; deletions follow.
 
-    A file that breaks off, or cannot be opened, gives what the reader can read of it; the reason stands in the metadata
-    of the table as `PROBLEM`. Where XML is broken within a record that is laid out as usual, only the reader notices:
+    A file that breaks off gives what the reader can read of it; the reason stands in the metadata of the table as
+    `PROBLEM`. Where XML is broken within a record that is laid out as usual, only the reader notices:
     records behind that point are listed here, and have the last word, though they cannot be read.
     """
     try:

@@ -60,6 +60,7 @@ def parts(folder):
     return list(folder.glob("part-*.parquet"))
 
 
+@pytest.mark.slow
 def test_a_run_that_fills_the_disk_says_so_and_goes_on_when_there_is_room(tag, disk, corpus, tmp_path):
     undisturbed = tmp_path / "undisturbed"
     assert tag(corpus, "--output", undisturbed).returncode == 0

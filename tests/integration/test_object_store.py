@@ -40,6 +40,7 @@ def rows(tables):
     return pa.concat_tables(tables).sort_by(BY_PLACE).drop_columns(["source"])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("s3_server")
 def test_a_killed_run_in_a_store_resumes_to_the_dataset_of_an_undisturbed_local_one(bucket, ray_address, tmp_path):
     corpus, output, local = bucket / "in" / "corpus.jsonl", bucket / "out", tmp_path / "local"

@@ -68,6 +68,7 @@ def assert_true(folder, truth):
         assert one["documents"] + one["superseded"] + one["deleted"] == truth.records[name]
 
 
+@pytest.mark.slow
 def test_at_once_day_by_day_and_through_a_kill(tag, truth, ray_address, tmp_path):
     said = tag("at once", *truth.updates, *truth.baseline)  # named in the wrong order
     assert f"superseded {truth.superseded}" in " ".join(said.split())

@@ -36,6 +36,7 @@ def succeeds(cytotag):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output_format", ["parquet", "documents"])
 def test_tag_verify_compact_verify_resume_verify(cytotag, succeeds, tmp_path, output_format):
     corpus, chunks = tmp_path / "corpus", tmp_path / "chunks"
@@ -90,6 +91,7 @@ def test_tag_verify_compact_verify_resume_verify(cytotag, succeeds, tmp_path, ou
     assert succeeds("verify", chunks, "--against", corpus).count("│ true") == 6
 
 
+@pytest.mark.slow
 def test_a_dataset_of_documents_is_shown_and_scored(succeeds, tmp_path):
     text = "IL-2 mRNA in Jurkat cells.\nβ-actin 𝛼 in HeLa cells."
     corpus = tmp_path / "gold.jsonl"

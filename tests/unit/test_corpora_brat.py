@@ -5,9 +5,9 @@ from bioc import brat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipelines.config import RunStoppedError
 from pipelines.corpora import brat as reader
 from pipelines.corpora.brat import read_brat
-from pipelines.corpora.input_files import InputError
 from pipelines.corpora.records import ReaderOptions, Record
 
 TEXT = "IL-2 and IL-4\ngenes 😀"
@@ -84,8 +84,8 @@ def test_annotations_that_do_not_end_are_an_error(tmp_path, monkeypatch):
     assert record.error == "its annotations, a.v1.ann: more than 100 characters; check what the file is"
 
 
-def test_a_text_that_is_gone_is_an_input_error(tmp_path):
-    with pytest.raises(InputError, match="the file cannot be read"):
+def test_a_text_that_is_gone_stops_the_run(tmp_path):
+    with pytest.raises(RunStoppedError, match="cannot be read on"):
         list(read_brat(str(tmp_path / "a.txt"), ReaderOptions()))
 
 

@@ -5,6 +5,7 @@ from typing import get_args
 
 import pytest
 
+from pipelines.config import RunStoppedError
 from pipelines.corpora.byte_stream import open_bytes
 from pipelines.corpora.formats import READERS
 from pipelines.corpora.input_files import AUTO, FORMATS, InputError, InputFormat, find_input_files, format_of
@@ -189,6 +190,9 @@ def test_an_input_error_survives_pickling():
 
 
 @pytest.mark.parametrize("name", ["missing.txt", "missing.xml.gz"])
-def test_a_file_that_is_gone_is_an_input_error(tmp_path, name):
-    with pytest.raises(InputError, match="cannot be read"), open_bytes(str(tmp_path / name)):
+def test_a_file_that_is_gone_since_it_was_listed_stops_the_run(tmp_path, name):
+    with (
+        pytest.raises(RunStoppedError, match=r"cannot be read on .* every machine needs"),
+        open_bytes(str(tmp_path / name)),
+    ):
         pass

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipelines.config import RunStoppedError
 from pipelines.corpora.input_files import InputError
 from pipelines.corpora.parquet import read_parquet
 from pipelines.corpora.records import ReaderOptions, Record
@@ -138,8 +139,8 @@ def test_what_is_not_parquet_is_refused(tmp_path, data):
         list(read_parquet(str(tmp_path / "a.parquet"), DEFAULT))
 
 
-def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"the file cannot be read \(No such file or directory\)"):
+def test_a_missing_file_stops_the_run(tmp_path):
+    with pytest.raises(RunStoppedError, match=r"cannot be read on .* \(No such file or directory\)"):
         list(read_parquet(str(tmp_path / "a.parquet"), DEFAULT))
 
 

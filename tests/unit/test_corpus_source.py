@@ -116,7 +116,7 @@ def test_what_is_withdrawn_is_read_without_its_text(files):
 
 
 def test_a_broken_file_is_an_error_row_and_the_next_file_is_read(files, tmp_path):
-    (tmp_path / "a.jsonl").unlink()
+    (tmp_path / "a.jsonl").write_bytes(b"\x1f\x8b")
     found = rows(read(files))
     assert [(row["text"], row["error"] is None, row["last"]) for row in found] == [
         (None, False, True),
@@ -165,7 +165,7 @@ def test_lines_are_counted_across_reads(tmp_path, monkeypatch):
 
 
 def test_a_file_that_went_away_counts_as_the_record_that_says_so(files, tmp_path):
-    (tmp_path / "a.jsonl").unlink()
+    (tmp_path / "a.jsonl").write_bytes(b"\x1f\x8b")
     assert count_records(files) == 1 + 0 + 2
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.pubmed_generator import write_baseline
+from pipelines.config import RunStoppedError
 from pipelines.corpora import pubmed_scan
 from pipelines.corpora.input_files import InputError
 from pipelines.corpora.pubmed import read_pubmed
@@ -210,8 +211,9 @@ def test_gzip_in_two_members(tmp_path):
     assert scan_bytes(tmp_path, gzip.compress(MANY[:5000]) + gzip.compress(MANY[5000:]), "a.xml.gz").num_rows == 2000
 
 
-def test_a_file_that_is_not_there_is_a_problem(tmp_path):
-    assert b"No such file" in scan_citations(str(tmp_path / "a.xml")).schema.metadata[PROBLEM]
+def test_a_file_that_is_not_there_has_no_citations_to_be_kept(tmp_path):
+    with pytest.raises(RunStoppedError, match="No such file"):
+        scan_citations(str(tmp_path / "a.xml"))
 
 
 def test_a_truncated_file_keeps_every_whole_record(tmp_path):
