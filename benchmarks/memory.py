@@ -8,7 +8,6 @@ prints the memory by the minute. Linux, with psutil.
 import contextlib
 import json
 import math
-import signal
 import subprocess
 import sys
 import tempfile
@@ -73,14 +72,14 @@ def _role(process: psutil.Process, driver: int) -> str:
 
 
 def watch(command: list[str], *, limit_seconds: float = math.inf) -> tuple[MemorySamples, int]:
-    """Runs a command and samples the memory of it and of all that it starts; interrupts it after `limit_seconds`."""
+    """Runs a command and samples the memory of it and of all that it starts; ends it after `limit_seconds`."""
     samples, began = MemorySamples(), time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as run:  # noqa: S603  # our own command
         while run.poll() is None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 samples.take(run.pid, time.monotonic() - began)
             if time.monotonic() - began > limit_seconds:
-                run.send_signal(signal.SIGINT)
+                run.terminate()  # SIGINT is ignored by what a shell runs in the background
                 limit_seconds = math.inf
             time.sleep(SAMPLE_SECONDS)
     return samples, run.returncode
