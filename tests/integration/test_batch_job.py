@@ -96,6 +96,7 @@ def test_a_second_run_refuses_resumes_or_overwrites(cytotag, tmp_path):
     assert rows_of(output) == [row for row in both if row["document_id"] == "b1"]
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_dataset(cytotag, ray_address, tmp_path):
     texts = {
         f"d{number}": f"IL-{number} mRNA in Jurkat cells. NF-kappa B binds p{number}. " * 20 for number in range(250)

@@ -36,6 +36,7 @@ def tagged(folder):
     return set(pyarrow.dataset.dataset(folder).to_table()["document_id"].to_pylist())
 
 
+@pytest.mark.slow
 def test_a_file_that_its_md5_does_not_fit_is_set_aside_until_it_was_downloaded_again(tag, tmp_path):
     corpus, output = tmp_path / "corpus", tmp_path / "chunks"
     md5 = hashlib.md5(document("second"), usedforsecurity=False).hexdigest()
