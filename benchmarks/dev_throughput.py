@@ -76,7 +76,7 @@ def whole_job(model: ModelFiles, corpus: Path, output: Path) -> tuple[float, flo
     """Seconds of `cytotag tag`, from the start of the pipeline on, and from the first part to the last."""
     converter = NerConverter(labels=model.labels, policy=model.tag_policy)
     job = TagJob(inputs=[str(corpus)], output=output, model=model, ner_converter=converter)
-    summary = run(job, lambda _: nullcontext())
+    summary = run(job, lambda _: nullcontext(), lambda _: nullcontext())
     return summary.tagging_seconds, summary.seconds
 
 
