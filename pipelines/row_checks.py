@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.outputs.coverage import Coverage, Range
+from pipelines.outputs.coverage import Coverage, Range, of_source
 
 Bools = npt.NDArray[np.bool_]
 Int = npt.NDArray[np.int64]
@@ -51,11 +51,6 @@ def contains(ranges: tuple[Range, ...], ordinals: Int) -> Bools:
     place = np.searchsorted(starts, ordinals, "right") - 1
     within: Bools = (place >= 0) & (ordinals < stops[place])
     return within
-
-
-def of_source(rows: pa.Table, source: str) -> pa.Table:
-    """The rows of one input file."""
-    return rows.filter(pc.equal(rows["source"], source))
 
 
 def _documents(rows: pa.Table) -> Int:

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.outputs.counts import Counts
-from pipelines.outputs.coverage import Coverage, Range
+from pipelines.outputs.coverage import Coverage, Range, of_source
 from pipelines.outputs.part_note import PartNote
-from pipelines.row_checks import contains, of_source, row_problems
+from pipelines.row_checks import contains, row_problems
 from pipelines.schema import DOCUMENT_ROW
 
 IDS_NAMED = 5

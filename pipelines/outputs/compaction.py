@@ -6,12 +6,13 @@ count. Then they are deleted, by this run or by the next one that tidies the fol
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.outputs.chunk_rows import row_groups
 from pipelines.outputs.counts import Counts
 from pipelines.outputs.folder import claim, delete_part, discard_uncommitted, read_errors_of, read_notes, write_errors
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
@@ -20,9 +21,6 @@ from pipelines.outputs.output_error import OutputError
 from pipelines.outputs.part_note import PartNote, merge_coverage, merged_part_name
 from pipelines.schema import DOCUMENT_ROW
 from pipelines.storage import Location, arrow
-
-ROW_GROUP_BYTES = 16 << 20
-"""Of Arrow memory; all of a part's rows that stand in memory at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,15 +155,3 @@ def _as_noted(folder: Location, output_format: OutputFormat, name: str, note: Pa
         yield table
     if found != noted:
         raise OutputError(f"{folder}: {name} does not hold what its note says; see `cytotag verify {folder}`")
-
-
-def row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows in tables of about `ROW_GROUP_BYTES`; none, no table."""
-    held: list[pa.Table] = []
-    for table in tables:
-        held.append(table)
-        if sum(one.nbytes for one in held) >= ROW_GROUP_BYTES:
-            yield pa.concat_tables(held).combine_chunks()
-            held = []
-    if held:
-        yield pa.concat_tables(held).combine_chunks()

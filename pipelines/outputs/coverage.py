@@ -106,10 +106,7 @@ def coverage_of(records: pa.Table) -> dict[str, Coverage]:
         "broken": pc.map_lookup(records["metadata"], BROKEN_FILE, "first").is_valid().combine_chunks(),
     }
     rows = pa.table(columns)
-    return {
-        source: _coverage_of_one(rows.filter(pc.equal(rows["source"], source)))
-        for source in rows["source"].unique().to_pylist()
-    }
+    return {source: _coverage_of_one(of_source(rows, source)) for source in rows["source"].unique().to_pylist()}
 
 
 def _coverage_of_one(rows: pa.Table) -> Coverage:
@@ -127,6 +124,11 @@ def _coverage_of_one(rows: pa.Table) -> Coverage:
         errors=pc.sum(rows["error"]).as_py() or 0,
         broken=pc.any(rows["broken"]).as_py(),
     )
+
+
+def of_source(rows: pa.Table, source: str) -> pa.Table:
+    """The rows of one input file."""
+    return rows.filter(pc.equal(rows["source"], source))
 
 
 def length(ranges: Iterable[Range]) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.outputs.coverage import of_source
 from pipelines.outputs.dataset import chunks_of_part
 from pipelines.outputs.folder import read_errors_of
 from pipelines.outputs.formats import OutputFormat
@@ -57,7 +58,7 @@ class RowsBySource:
             OutputError: Their file is damaged.
         """
         names = [name for name in self._parts_of(source) if self._notes[name].coverage[source].errors]
-        tables = [_of(source, read_errors_of(self._folder, name)) for name in names]
+        tables = [of_source(read_errors_of(self._folder, name), source) for name in names]
         return pa.concat_tables([ERROR_ROW.empty_table(), *tables])
 
     def _parts_of(self, source: str) -> list[str]:
@@ -94,7 +95,3 @@ class RowsBySource:
             else:
                 break
         return pa.concat_tables(found)
-
-
-def _of(source: str, rows: pa.Table) -> pa.Table:
-    return rows.filter(pc.equal(rows["source"], source))

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from pipelines.__main__ import app
-from pipelines.outputs import compaction
-from pipelines.outputs.compaction import Size, compact, row_groups, to_groups
+from pipelines.outputs.chunk_rows import row_groups
+from pipelines.outputs.compaction import Size, compact, to_groups
 from pipelines.outputs.counts import Counts
 from pipelines.outputs.folder import claim, committed, discard_uncommitted, prepare, read_errors, read_notes
 from pipelines.outputs.formats import OUTPUT_FORMATS
@@ -251,7 +251,7 @@ def test_groups_are_successive_and_no_larger_than_allowed(sizes, most):
 
 
 def test_no_more_than_a_row_group_stands_in_memory(monkeypatch):
-    monkeypatch.setattr(compaction, "ROW_GROUP_BYTES", 100)
+    monkeypatch.setattr("pipelines.outputs.chunk_rows.ROW_GROUP_BYTES", 100)
     tables = (pa.table({"a": pa.array([number] * 5, pa.int64())}) for number in range(10))
     made = list(row_groups(tables))
     assert [table.num_rows for table in made] == [15, 15, 15, 5]

@@ -313,7 +313,7 @@ def test_json_lines_are_gold_for_evaluate(document_rows, tmp_path):
 @pytest.mark.parametrize(("most", "groups"), [(1, [5, 1, 1, 1, 1]), (1 << 30, [9])])
 @pytest.mark.parametrize("to", ["documents", "spark"])
 def test_parquet_of_many_tables_is_one_file_of_large_row_groups(document_rows, to, most, groups, monkeypatch):
-    monkeypatch.setattr("pipelines.exports.parquet.ROW_GROUP_BYTES", most)
+    monkeypatch.setattr("pipelines.outputs.chunk_rows.ROW_GROUP_BYTES", most)
     table = document_rows([{"text": f"{number} IL-2 gene" * 500 * (9 - number)} for number in range(9)])
     tables = [table.slice(0, 5), *(table.slice(number, 1) for number in range(5, 9))]
     [(_, content)] = export_files(to, "x", tables)
