@@ -1,6 +1,8 @@
 """Builders that several unit tests share: tables of sentences, tokenizers and tiny real ONNX models."""
 
+import io
 import json
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from actors.model_files import ModelFiles
+from pipelines.__main__ import main
 from pipelines.corpora.formats import READERS
 from pipelines.corpora.identity import identify
 from pipelines.corpora.input_files import find_input_files
@@ -331,3 +334,21 @@ def document_rows():
         return pa.Table.from_pylist(rows, schema=DOCUMENT_ROW)
 
     return build
+
+
+@pytest.fixture
+def cytotag(monkeypatch, capsys):
+    """`cytotag(*arguments)`: runs the command in this process; gives exit code, stdout and stderr."""
+
+    def run(*arguments, stdin=b""):
+        monkeypatch.setattr(sys, "argv", ["cytotag", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        try:
+            main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run

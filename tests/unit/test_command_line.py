@@ -1,6 +1,5 @@
 """The command line where it needs no Ray: one text, help, and every mistake that is found before Ray starts."""
 
-import io
 import json
 import subprocess
 import sys
@@ -8,29 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.__main__ import main
 from pipelines.local_ray import local_cpus
 
 ROOT = Path(__file__).parents[2]
 TEXT = "IL-2 mRNA in Jurkat T cells."
-
-
-@pytest.fixture
-def cytotag(monkeypatch, capsys):
-    """Runs the command in this process; gives exit code, stdout and stderr."""
-
-    def run(*arguments, stdin=b""):
-        monkeypatch.setattr(sys, "argv", ["cytotag", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """`cytotag convert` from the command line, over documents that the stages themselves have tagged."""
 
 import csv
+import functools
 import json
 import sys
 from types import SimpleNamespace
@@ -8,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 
 from actors.token_classifier import TokenClassifier
-from pipelines.__main__ import main
 from pipelines.corpora.records import Record, records_to_table
 from pipelines.light import LightPipeline
 from pipelines.outputs.manifest import Manifest
@@ -63,20 +63,9 @@ def dataset(tmp_path, tagged):
 
 
 @pytest.fixture
-def cytotag(monkeypatch, capsys):
-    """Runs the command; gives exit code, stdout and stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["cytotag", "convert", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
+def cytotag(cytotag):
+    """Runs the command `convert`."""
+    return functools.partial(cytotag, "convert")
 
 
 def test_the_chunks_are_those_of_the_light_pipeline(cytotag, dataset, tmp_path, embedded_model):
