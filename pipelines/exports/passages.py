@@ -10,7 +10,7 @@ from pipelines.exports.rows import Document
 SOURCE = "cytotag"
 KEY = "cytotag.key"
 
-_LABELS = "section_labels"
+_LABELS, _SECTIONS = "section_labels", "sections"
 
 
 class Passage(NamedTuple):
@@ -48,7 +48,7 @@ def passages(document: Document) -> list[Passage]:
     Lines stay together where a chunk goes over the break between them.
     """
     text, chunks = document["text"], document["chunks"]
-    labels = _labels(document) or [""] * (text.count("\n") + 1)
+    labels = _labels(document) or _labels_of_sections(document)
     joined = {chunk["start"] + start for chunk in chunks for start in _line_starts(chunk["text"])}
     lines = [(0, labels[0])]
     lines += [
@@ -73,6 +73,17 @@ def _line_starts(text: str) -> Iterator[int]:
     while at >= 0:
         yield at + 1
         at = text.find("\n", at + 1)
+
+
+def _labels_of_sections(document: Document) -> list[str]:
+    """The label of each line, from PubMed's `sections`; "" for a line that is none of them."""
+    try:
+        sections = json.loads(dict(document["metadata"]).get(_SECTIONS, "[]"))
+        by_start = {section["start"]: section["label"] for section in sections}
+    except (ValueError, TypeError, KeyError):  # a user's own `sections`
+        by_start = {}
+    starts = [0, *_line_starts(document["text"])]
+    return [label if isinstance(label := by_start.get(start, ""), str) else "" for start in starts]
 
 
 def _labels(document: Document) -> list[str] | None:

@@ -144,6 +144,20 @@ def test_metadata_of_the_users_own_under_the_name_of_labels_is_an_infon(as_row, 
     assert document_infons(row) == {"source": "corpus.jsonl", "section_labels": given}
 
 
+def test_a_passage_has_the_label_of_its_pubmed_section(as_row):
+    sections = [{"label": "AIM", "start": 2, "end": 4}, {"label": "", "start": 5, "end": 6}]
+    row = as_row({"text": "a\nbc\nd", "metadata": {"sections": json.dumps(sections)}})
+    assert [(p.text, p.infons) for p in passages(row)] == [("a", {}), ("bc", {"section_type": "AIM"}), ("d", {})]
+    assert "sections" in document_infons(row)
+
+
+@pytest.mark.parametrize("given", ["AIM", "2", "null", '["A"]', "[2]", '[{"start": 0}]', '[{"start": 0, "label": 1}]'])
+def test_metadata_of_the_users_own_under_the_name_of_sections_labels_nothing(as_row, given):
+    row = as_row({"text": "a\nb", "metadata": {"sections": given}})
+    assert [p.infons for p in passages(row)] == [{}, {}]
+    assert document_infons(row) == {"source": "corpus.jsonl", "sections": given}
+
+
 @pytest.mark.parametrize("text", ["", "\n", "\n\n"])
 def test_a_document_has_a_passage_at_least(as_row, text):
     assert passages(as_row({"text": text})) == [(0, "", {}, [])]
