@@ -8,7 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -33,6 +41,11 @@ LOG_SECONDS = 60
 """How often a line says so where there is no terminal, such as in the log of a job."""
 LOOKING_SHARE = 0.05
 """Of the time, at most, is spent on looking: a folder may hold a hundred thousand parts."""
+
+
+def transient_progress(console: Console, *columns: ProgressColumn) -> Progress:
+    """Progress that is gone in the end; where there is no terminal, not even the empty line that rich leaves."""
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def hashing_status(console: Console, files: Sequence[InputFile]) -> contextlib.AbstractContextManager[object]:
@@ -60,7 +73,7 @@ def committed_parts(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     ]
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with transient_progress(console, *columns) as progress:
         module = OUTPUT_FORMATS[output_format]
         seen = set(module.note_files(folder))
         notes, paths = map(module.read_note, seen), {file.path for file in files}
@@ -111,7 +124,7 @@ def converted_documents(console: Console, total: int | None) -> Iterator[Callabl
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     ]
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with transient_progress(console, *columns) as progress:
         task = progress.add_task("", total=total)
         yield lambda documents: progress.update(task, completed=documents)
 

@@ -4,10 +4,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
 from pipelines.storage import location
-from pipelines.terminal import compaction_table
+from pipelines.terminal import compaction_table, transient_progress
 
 DEFAULT_MIB = 128
 
@@ -23,7 +22,7 @@ def compact(
     from pipelines.outputs import compaction
 
     console = Console(stderr=True, markup=False, emoji=False)
-    with Progress(console=console, transient=True) as progress:
+    with transient_progress(console) as progress:
         task = progress.add_task("merging parts", total=None)
         before, after = compaction.compact(
             location(dataset), part_size << 20, lambda done, total: progress.update(task, completed=done, total=total)

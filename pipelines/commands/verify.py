@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.progress import TaskID
 
 from pipelines.commands.exit_codes import NOTHING_DONE
 from pipelines.config import ConfigError
 from pipelines.storage import location
-from pipelines.terminal import literal, verdict_table
+from pipelines.terminal import literal, transient_progress, verdict_table
 
 
 def verify(
@@ -37,7 +37,7 @@ def verify(
     if against != bool(inputs):
         raise ConfigError("--against and INPUT go together: cytotag verify DIR --against INPUT ...")
     files = absolute(find_input_files(inputs)) if inputs else None
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with transient_progress(Console(stderr=True)) as progress:
         tasks: dict[str, TaskID] = {}
 
         def show(what: str, done: int, total: int) -> None:
