@@ -52,14 +52,17 @@ class TokenClassifier:
         self._model = model
         self.check()
 
-    def check(self) -> None:
-        """Runs the model on the largest input and word piece id that it must take: what loads may still not run.
+    def check(self, longest: int = TRIAL_LENGTH) -> None:
+        """Runs the model on the largest word piece id that it must take: what loads may still not run.
+
+        Args:
+            longest: Word pieces of the input, but no more than the model takes.
 
         Raises:
             ModelError: It fails, or gives another number of labels than the model's settings name.
         """
         model = self._model
-        pieces = min(model.max_length, TRIAL_LENGTH)
+        pieces = min(model.max_length, longest)
         try:
             logits = self._session.run(np.full((1, pieces), model.largest_piece, dtype=np.int64))
         except Exception as error:  # ONNX Runtime's own exceptions have no common class

@@ -35,6 +35,7 @@ class ActorPool:
         threads: Threads, and so CPUs, of each.
         device: Where their model runs; an actor on `cuda` has a GPU of its own.
         labels: Of the nodes that the actors may run on; with none, any node.
+        option: What the user calls their number.
     """
 
     min_size: int
@@ -42,11 +43,12 @@ class ActorPool:
     threads: int = 1
     device: Device = "cpu"
     labels: Mapping[str, str] = field(default_factory=dict)
+    option: str = "--actors"
 
     def __post_init__(self) -> None:
         """Checks the sizes."""
         if not 1 <= self.min_size <= self.max_size:
-            raise ConfigError(f"--actors {self.min_size}:{self.max_size}: give N or MIN:MAX, with 1 <= MIN <= MAX")
+            raise ConfigError(f"{self.option} {self.min_size}:{self.max_size}: give N or MIN:MAX, with 1 <= MIN <= MAX")
         if self.threads < 1:
             raise ConfigError(f"--threads {self.threads}: an actor needs 1 thread or more")
 
@@ -62,7 +64,13 @@ class ActorPool:
 
     @classmethod
     def parse(
-        cls, actors: str | None, *, threads: int, device: Device, labels: Mapping[str, str] | None = None
+        cls,
+        actors: str | None,
+        *,
+        threads: int,
+        device: Device,
+        labels: Mapping[str, str] | None = None,
+        option: str = "--actors",
     ) -> "ActorPool":
         """A pool from `N` or `MIN:MAX`; from None one of a single actor, to be filled when the nodes are known.
 
@@ -74,8 +82,10 @@ class ActorPool:
         except ValueError:
             sizes = []
         if len(sizes) not in (1, 2):
-            raise ConfigError(f"--actors {actors}: give N or MIN:MAX, such as 4 or 2:8")
-        return cls(min_size=sizes[0], max_size=sizes[-1], threads=threads, device=device, labels=labels or {})
+            raise ConfigError(f"{option} {actors}: give N or MIN:MAX, such as 4 or 2:8")
+        return cls(
+            min_size=sizes[0], max_size=sizes[-1], threads=threads, device=device, labels=labels or {}, option=option
+        )
 
 
 def parse_labels(labels: str) -> dict[str, str]:

@@ -65,7 +65,7 @@ def misfit(pool: ActorPool, nodes: Sequence[Node]) -> str | None:
         if pool.min_size > gpus:
             return (
                 f"--device {pool.device}: {pool.min_size} actors need a GPU each, and Ray has {gpus:g}{where}; "
-                f"{'lower --actors' if gpus >= 1 else 'ask for --device cpu'}"
+                f"{f'lower {pool.option}' if gpus >= 1 else 'ask for --device cpu'}"
             )
         where += " beside a GPU"
         there = [node for node in there if node.gpus >= pool.gpus]
@@ -74,7 +74,7 @@ def misfit(pool: ActorPool, nodes: Sequence[Node]) -> str | None:
         return (
             f"{pool.min_size} actors x {pool.threads} threads + {TASK_CPUS} for the tasks = {needed:g} CPUs, and "
             f"{_room_of(there, pool)}{where}; ask for at most {most} actors of {pool.threads} threads "
-            f"(--actors, --threads)"
+            f"({pool.option}, --threads)"
         )
     return (
         f"an actor of {pool.threads} threads + {TASK_CPUS} for the tasks = {pool.threads + TASK_CPUS:g} CPUs, and "

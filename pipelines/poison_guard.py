@@ -23,7 +23,19 @@ TRIES = 2
 Key = tuple[str, int, int]
 """A batch: source and ordinal of its first document, and the number of documents; 0 is the first document alone."""
 
-_classify = isolate_documents(TokenClassifier.__call__)
+_isolated = isolate_documents(TokenClassifier.__call__)
+
+
+def classify(classifier: TokenClassifier, table: pa.Table) -> pa.Table:
+    """TOKEN to TAG, row by row; a document that the model raises on has its `error` set.
+
+    Raises:
+        ModelError: The model fails on its trial run as well: no document is to blame.
+    """
+    tagged = _isolated(classifier, table)
+    if tagged["error"].null_count < table["error"].null_count:
+        classifier.check()
+    return tagged
 
 
 class Attempts:
@@ -75,11 +87,9 @@ class GuardedTokenClassifier:
             return self._classifier(table)
         key = *_first(table), table.num_rows
         if self._begin(key) == 1:
-            tagged = _classify(self._classifier, table)
+            tagged = classify(self._classifier, table)
         else:
             tagged = pa.concat_tables([self._alone(table.slice(row, 1)) for row in range(table.num_rows)])
-        if tagged["error"].null_count < table["error"].null_count:
-            self._classifier.check()
         self._attempts.end.remote(key)
         return tagged
 
@@ -91,7 +101,7 @@ class GuardedTokenClassifier:
                 f"model, or no memory); tag it by itself to see why"
             )
             return self._classifier(set_aside(document, reason))
-        tagged = _classify(self._classifier, document)
+        tagged = classify(self._classifier, document)
         self._attempts.end.remote(key)
         return tagged
 

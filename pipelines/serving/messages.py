@@ -1,0 +1,174 @@
+"""The bodies of requests and answers: what FastAPI checks, and what stands in the OpenAPI document."""
+
+from pathlib import Path
+from typing import Annotated, Any, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, StrictStr, create_model, model_validator
+
+from actors.model_files import ModelFiles
+from pipelines.outputs.manifest import installed_version
+from pipelines.serving.options import AnswerFormat, ServeOptions
+from pipelines.tag_schemes import TagScheme
+
+EXAMPLE = "IL-2 mRNA was found in Jurkat cells, but NF-kappa B was not."
+SECOND_EXAMPLE = "The human GM-CSF promoter binds GATA-1 in T lymphocytes."
+STREAM_EXAMPLE = f'{{"document_id": "a", "text": "{EXAMPLE}"}}\n{{"document_id": "b", "text": "{SECOND_EXAMPLE}"}}\n'
+
+Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class Document(BaseModel):
+    """A document to tag; the limit of its text is that of the endpoint (`document_model`)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    document_id: StrictStr | StrictInt | None = Field(None, description="Yours; the document's number if not given.")
+    text: StrictStr = Field(description="What to tag. It may be empty.")
+
+
+class TagRequest(BaseModel):
+    """What both ways of asking have in common, and the check that one of them was taken."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: StrictStr | None = Field(None, description="One text; or give `documents`.")
+    documents: list[Document] | None = Field(None, description="Several documents; or give `text`.")
+    entities: list[StrictStr] | None = Field(None, min_length=1, description="Keep these entities only.")
+    threshold: Score = Field(0.0, description="Drop chunks that score less.")
+    entity_thresholds: dict[StrictStr, Score] = Field({}, description="Thresholds of single entities.")
+    format: AnswerFormat = Field("json", description="Of the answer; brat is a zip of .txt and .ann files.")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "TagRequest":
+        if (self.text is None) == (self.documents is None):
+            raise ValueError("give either `text` or `documents`")
+        return self
+
+
+def document_model(options: ServeOptions) -> type[Document]:
+    """A document with the limits of this endpoint."""
+    text = Field(max_length=options.characters, description=Document.model_fields["text"].description)
+    return create_model("Document", __base__=Document, __doc__="A document to tag.", text=(StrictStr, text))
+
+
+def tag_request(options: ServeOptions) -> type[TagRequest]:
+    """The request with the limits of this endpoint, so that they stand in its OpenAPI document."""
+    document = document_model(options)
+    examples: list[JsonValue] = [
+        {"text": EXAMPLE},
+        {
+            "documents": [
+                {"document_id": "a", "text": EXAMPLE},
+                {"document_id": "b", "text": SECOND_EXAMPLE},
+            ],
+            "entities": ["protein", "RNA"],
+            "threshold": 0.5,
+        },
+    ]
+    fields: dict[str, Any] = {
+        "text": (
+            StrictStr | None,
+            Field(None, max_length=options.characters, description=TagRequest.model_fields["text"].description),
+        ),
+        "documents": (
+            list[document] | None,  # type: ignore[valid-type]  # made just now
+            Field(
+                None,
+                min_length=1,
+                max_length=options.documents,
+                description=TagRequest.model_fields["documents"].description,
+            ),
+        ),
+    }
+    request = create_model("TagRequest", __base__=TagRequest, __doc__="Documents to tag.", **fields)
+    request.model_config["json_schema_extra"] = {"examples": examples}
+    return request
+
+
+class Span(BaseModel):
+    """Half-open code-point offsets into the document's text."""
+
+    start: int
+    end: int
+
+
+class Chunk(BaseModel):
+    """An entity that was found: `text` is the document's text from `start` to `end`, in code points."""
+
+    sentence_id: int
+    chunk_id: int
+    start: int
+    end: int
+    text: str
+    entity: str
+    score: float
+
+
+class TaggedDocument(BaseModel):
+    """A document with what was found in it; `error` says why one could not be tagged."""
+
+    document_id: str
+    sentences: list[Span]
+    chunks: list[Chunk]
+    error: str | None
+
+
+class TagResponse(BaseModel):
+    """The documents of the request, in its order."""
+
+    documents: list[TaggedDocument]
+
+
+class Problem(BaseModel):
+    """Why there is no answer."""
+
+    detail: str
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with a field, and where it is."""
+
+    loc: list[str | int]
+    msg: str
+    type: str
+
+
+class InvalidRequest(BaseModel):
+    """Every field that is wrong."""
+
+    detail: list[FieldProblem]
+
+
+class ModelDescription(BaseModel):
+    """The model, and what a request may ask of it."""
+
+    name: str
+    sha256: str
+    entities: list[str]
+    labels: list[str]
+    max_length: int
+    tag_policy: str
+    version: str = Field(description="Of cytotag.")
+    limits: dict[str, int]
+    formats: list[str]
+
+    @classmethod
+    def of(cls, model: ModelFiles, options: ServeOptions) -> Self:
+        """Describes an endpoint."""
+        return cls(
+            name="embedded" if options.model is None else Path(model.folder).name,
+            sha256=model.sha256(),
+            entities=list(TagScheme.of(model.labels).entities),
+            labels=list(model.labels),
+            max_length=model.max_length,
+            tag_policy=model.tag_policy,
+            version=installed_version("cytotag"),
+            limits={name: getattr(options, name) for name in ("documents", "characters", "body_bytes", "stream_bytes")},
+            formats=list(get_args(AnswerFormat)),
+        )
+
+
+class Status(BaseModel):
+    """How it is."""
+
+    status: str

@@ -1,0 +1,55 @@
+"""What an endpoint is told to do: checked before anything starts."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from actors.execution_providers import Device
+from pipelines.config import ActorPool
+
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+AnswerFormat = Literal["json", "bioc", "bioc-xml", "pubtator", "brat"]
+
+
+class ServeOptions(BaseModel):
+    """The arguments of `pipelines.serve:build_app`, as `serve run` and serve.yaml give them; all have defaults.
+
+    A token stands in a file, not here: arguments are shown by `serve status`, process lists and dashboards.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    model: Annotated[str | None, Field(description="Model folder; the embedded model if not said.")] = None
+    device: Annotated[Device, Field(description="Where the model runs.")] = "cpu"
+    replicas: str = Field(
+        "1", description="How many processes hold the model: N, or MIN:MAX.", coerce_numbers_to_str=True
+    )
+    threads: Annotated[Count, Field(description="Threads, and so CPUs, of each.")] = 1
+    endpoints: Annotated[Count, Field(description="Processes that take requests, split sentences and tokenize.")] = 1
+    batch_pieces: Annotated[Count, Field(description="Word pieces that requests fill together; 1: each by itself.")] = (
+        8192
+    )
+    waiting_pieces: Annotated[
+        Count, Field(description="Word pieces that may wait at an endpoint process; then 429.")
+    ] = 65_536
+    documents: Annotated[Count, Field(description="The most documents in a request.")] = 100
+    characters: Annotated[Count, Field(description="The most characters in a document.")] = 100_000
+    body_bytes: Annotated[Count, Field(description="The largest body of a request.")] = 1 << 20
+    stream_bytes: Annotated[Count, Field(description="The largest body of a stream.")] = 64 << 20
+    requests: Annotated[Count, Field(description="Requests that an endpoint process works on at once; then 429.")] = 256
+    timeout: Annotated[Seconds, Field(description="Seconds that a request may take.")] = 60
+    token_file: Annotated[str | None, Field(description="File with the bearer token that requests must carry.")] = None
+    allow_origins: Annotated[
+        tuple[str, ...], Field(description="Origins whose pages may call the endpoint (CORS).")
+    ] = ()
+
+    @property
+    def pool(self) -> ActorPool:
+        """The model's processes.
+
+        Raises:
+            ConfigError: `replicas` is neither N nor MIN:MAX.
+        """
+        return ActorPool.parse(self.replicas, threads=self.threads, device=self.device, option="--replicas")

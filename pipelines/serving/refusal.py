@@ -1,0 +1,67 @@
+"""A request that is not answered, and why: one line, with a status that says whether to try again."""
+
+import re
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.responses import JSONResponse
+
+from pipelines.serving.messages import InvalidRequest, Problem
+
+JSON_TYPE = re.compile(r"application/([\w.-]+\+)?json\b", re.ASCII | re.IGNORECASE)
+
+
+class RefusedError(Exception):
+    """Becomes the answer `{"detail": ...}` with its status.
+
+    Attributes:
+        status: HTTP's.
+        detail: One line that says what to do.
+        retry_after: Seconds after which the same request may be answered.
+    """
+
+    def __init__(self, status: int, detail: str, *, retry_after: int | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.retry_after = status, detail, retry_after
+
+    def answer(self) -> JSONResponse:
+        """The response."""
+        headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        headers |= {"WWW-Authenticate": "Bearer"} if self.status == 401 else {}
+        return JSONResponse({"detail": self.detail}, self.status, headers)
+
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "The body is not JSON."},
+    401: {"model": Problem, "description": "The token is missing or wrong."},
+    408: {"model": Problem, "description": "The body did not come in time."},
+    413: {"model": Problem, "description": "The body is too large."},
+    415: {"model": Problem, "description": "The body is not said to be JSON."},
+    422: {"model": InvalidRequest, "description": "Fields that are wrong, or too much of something."},
+    429: {"model": Problem, "description": "Busy: come back after `Retry-After` seconds."},
+    503: {"model": Problem, "description": "No model answers now: come back after `Retry-After` seconds."},
+    504: {"model": Problem, "description": "It took too long."},
+}
+"""For the OpenAPI document."""
+
+
+def answer_refusals(api: FastAPI) -> None:
+    """Gives an API the handlers that make answers of refusals."""
+    api.add_exception_handler(RefusedError, _refused)
+    api.add_exception_handler(RequestValidationError, _invalid)
+
+
+async def _refused(_: Request, error: Any) -> JSONResponse:
+    response: JSONResponse = error.answer()
+    return response
+
+
+async def _invalid(request: Request, error: Any) -> JSONResponse:
+    """What is wrong, without the input: that may be huge, or hold what no answer can, such as half a character."""
+    problems = [{"loc": [*one["loc"]], "msg": one["msg"], "type": one["type"]} for one in error.errors()]
+    if any(problem["type"] == "json_invalid" for problem in problems):
+        return RefusedError(400, "body: not JSON").answer()
+    if request.method == "POST" and not JSON_TYPE.match(request.headers.get("content-type", "")):
+        return RefusedError(415, "body: send JSON, and say so: `Content-Type: application/json`").answer()
+    return JSONResponse({"detail": problems}, 422)

@@ -1,0 +1,60 @@
+"""The pipeline's stages around a model that is somewhere else."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import pyarrow as pa
+
+from actors.model_files import ModelFiles
+from pipelines.corpora.records import Record, records_to_table
+from pipelines.serving.admission import Admission
+from pipelines.serving.batching import pieces_of
+from pipelines.stages.document_assembler import DocumentAssembler
+from pipelines.stages.ner_converter import NerConverter
+from pipelines.stages.sentence_detector import SentenceDetector
+from pipelines.stages.tokenizer import Tokenizer
+
+Classify = Callable[[pa.Table], Awaitable[pa.Table]]
+"""TOKEN to TAG."""
+
+
+class Tagger:
+    """Tags documents off the event loop: equal text gets equal chunks here, in a batch job and in a LightPipeline.
+
+    Args:
+        model: Its files; the tokenizer is read here.
+        classify: The model.
+        admission: How much may wait for it.
+    """
+
+    def __init__(self, model: ModelFiles, classify: Classify, admission: Admission) -> None:
+        self._stages = (
+            DocumentAssembler().transform,
+            SentenceDetector().transform,
+            Tokenizer(folder=model.folder, max_length=model.max_length).transform,
+        )
+        self._classify = classify
+        self._admission = admission
+        self._prepare([Record.of("1", "a")])  # the tokenizer is loaded, and works
+
+    async def __call__(self, records: Sequence[Record], converter: NerConverter, *, wait: bool = False) -> pa.Table:
+        """The documents with their chunks (CHUNK), in order.
+
+        Args:
+            records: What to tag.
+            converter: How tags become chunks.
+            wait: Whether to wait where too much waits for the model already.
+
+        Raises:
+            RefusedError: There is too much, or the model does not answer.
+        """
+        tokens = await asyncio.to_thread(self._prepare, records)
+        async with self._admission.room(int(pieces_of(tokens).sum()), wait=wait):
+            tagged = await self._classify(tokens)
+        return await asyncio.to_thread(converter.transform, tagged)
+
+    def _prepare(self, records: Sequence[Record]) -> pa.Table:
+        table = records_to_table(records, source="request", source_version="", first_ordinal=0, last=True)
+        for stage in self._stages:
+            table = stage(table)
+        return table
