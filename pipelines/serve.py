@@ -219,12 +219,12 @@ def running(options: ServeOptions, *, host: str, port: int, address: str | None)
             serve.run(application, name=APPLICATION, route_prefix="/", logging_config=quiet)
         except (RuntimeError, ray.exceptions.RayError) as error:
             reason = _reason() or str(error)
-            serve.shutdown()  # type: ignore[no-untyped-call]
+            serve.delete(APPLICATION, _blocking=False)
             raise RunStoppedError(f"the endpoint did not start: {reason.strip().splitlines()[-1]}") from None
         try:
             yield
         finally:
-            serve.shutdown()  # type: ignore[no-untyped-call]
+            serve.delete(APPLICATION)  # waits for what is being answered; a cluster's Serve may have other applications
 
 
 def _reason() -> str:
