@@ -14,7 +14,7 @@ from pipelines.schema import CHUNK_ROW
 SCORE_BINS = 20
 """Of equal width, over 0 to 1."""
 
-TEXTS_SHOWN = 15
+TEXTS_SHOWN = 10
 """Of each entity."""
 
 TEXTS_KEPT = 200_000
@@ -121,7 +121,7 @@ class ChunkStatistics:
             self._drop_the_rarest()
 
     def _drop_the_rarest(self) -> None:
-        """Leaves each entity its equal share. What is dropped may come again: it had no more than the first of these."""
+        """Leaves each entity its equal share. What is dropped may come again: it had no more than the first of it."""
         entities = self._texts["entity"].unique().to_pylist()
         share = max(self._kept // len(entities), TEXTS_SHOWN)
         kept = []
