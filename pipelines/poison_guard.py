@@ -15,15 +15,13 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from actors.execution_providers import Device
 from actors.model_files import ModelFiles
 from actors.token_classifier import TokenClassifier
-from pipelines.isolation import isolate_documents, set_aside
+from pipelines.isolation import classify, set_aside
 
 TRIES = 2
 """Of a document alone."""
 
 Key = tuple[str, int, int]
 """A batch: source and ordinal of its first document, and the number of documents; 0 is the first document alone."""
-
-_classify = isolate_documents(TokenClassifier.__call__)
 
 
 class Attempts:
@@ -75,11 +73,9 @@ class GuardedTokenClassifier:
             return self._classifier(table)
         key = *_first(table), table.num_rows
         if self._begin(key) == 1:
-            tagged = _classify(self._classifier, table)
+            tagged = classify(self._classifier, table)
         else:
             tagged = pa.concat_tables([self._alone(table.slice(row, 1)) for row in range(table.num_rows)])
-        if tagged["error"].null_count < table["error"].null_count:
-            self._classifier.check()
         self._attempts.end.remote(key)
         return tagged
 
@@ -91,7 +87,7 @@ class GuardedTokenClassifier:
                 f"model, or no memory); tag it by itself to see why"
             )
             return self._classifier(set_aside(document, reason))
-        tagged = _classify(self._classifier, document)
+        tagged = classify(self._classifier, document)
         self._attempts.end.remote(key)
         return tagged
 
