@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from pipelines.outputs.manifest import installed_version
 from pipelines.pages.page import render
 from pipelines.pages.report_plots import (
     ENTITIES_SHOWN,
@@ -72,7 +71,6 @@ def report_page(report: RunReport) -> str:
         clock=_clock,
         facts=_facts(report),
         made=_clock(report.made.timestamp()),
-        version=installed_version("cytotag"),
     )
 
 
