@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from pipelines.outputs.chunk_rows import row_groups
 from pipelines.outputs.counts import Counts
 from pipelines.outputs.coverage import Coverage
 from pipelines.outputs.dataset import chunks_of_part
-from pipelines.outputs.folder import committed, read_errors_of, read_notes
+from pipelines.outputs.folder import NOTES_AT_ONCE, committed, read_errors_of, read_notes
 from pipelines.outputs.formats import OutputFormat
 from pipelines.outputs.lock import is_locked
 from pipelines.outputs.manifest import Manifest
@@ -114,7 +115,9 @@ def _report_on(folder: Location, on_progress: OnProgress) -> RunReport:
     manifest = Manifest.read(folder)
     output_format: OutputFormat = manifest.settings["output_format"]
     status = _status(folder, manifest)  # before the notes: a run that ends meanwhile is not called interrupted
-    times = {name: _written(path) for name, path in committed(folder, output_format).items()}
+    files = committed(folder, output_format)
+    with ThreadPoolExecutor(NOTES_AT_ONCE) as threads:  # from an object store each takes a round trip
+        times = dict(zip(files, threads.map(_written, files.values()), strict=True))
     notes = {name: note for name, note in read_notes(folder, output_format).items() if name in times}
     statistics = ChunkStatistics()
     for rows in whole_documents(row_groups(_chunks(folder, output_format, notes, on_progress))):

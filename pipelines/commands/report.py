@@ -1,5 +1,6 @@
 """`cytotag report`: one HTML page on a run."""
 
+import logging
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +34,7 @@ def report(
     folder = location(dataset)
     page = location(output) if output is not None else folder / REPORT
     _check(page, folder, named=output is not None, open_page=open_page, overwrite=overwrite)
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its font cache, made once
     try:
         from pipelines.pages.report import report_page  # matplotlib is slow to import, and an extra
     except ModuleNotFoundError as error:

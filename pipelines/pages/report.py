@@ -93,12 +93,13 @@ def _figures(report: RunReport, refused: int) -> list[tuple[str, str, bool]]:
     """Name, value, and whether it is bad news."""
     counts = report.counts
     rate = report.stretches[-1].rate if report.stretches else None
+    rated = "documents/s" if len(report.stretches) == 1 else "documents/s, last"
     return [
         ("documents", f"{counts.documents:,}", False),
         ("entities", f"{report.chunks:,}", False),
         ("errors", f"{counts.errors:,}", counts.errors > 0),
         *([("files not read", f"{refused:,}", True)] if refused else []),
-        *([("documents/s", f"{rate:,.1f}", False)] if rate is not None else []),
+        *([(rated, f"{rate:,.1f}", False)] if rate is not None else []),
         ("sentences", f"{counts.sentences:,}", False),
         ("words", f"{counts.tokens:,}", False),
         *((name, f"{one:,}", False) for name in ("superseded", "deleted") if (one := getattr(counts, name))),

@@ -36,7 +36,7 @@ _VARIABLES |= {colour: entity for entity, colour in _KNOWN.items()} | {_OTHER: "
 _SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,  # a `$` in a name is one
-    "font.size": 11,
+    "font.size": 12,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": _FAINT,
@@ -140,7 +140,7 @@ def rate_plot(stretches: Sequence[Stretch]) -> Markup:
             if pause is not None:
                 axes.axvline(start, color=_INK, linestyle=(0, (3, 3)), linewidth=1)
                 label = f"{duration(pause)} later"
-                axes.annotate(label, (start, 1), xycoords=("data", "axes fraction"), va="bottom", ha="center", size=9)
+                axes.annotate(label, (start, 1), xycoords=("data", "axes fraction"), va="bottom", ha="center", size=10)
         axes.set_xlim(0, start)
         axes.set_ylim(bottom=0)
         _thousands(axes)
