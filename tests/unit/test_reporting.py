@@ -112,6 +112,14 @@ def test_what_was_dropped_makes_a_count_too_low_by_no_more_than_is_said(texts):
         assert (dna.too_low, dna.distinct) == (0, len(true))
 
 
+def test_what_is_dropped_again_and_again_is_so_much_too_low():
+    texts = [text for number in range(300) for text in (f"a{number:04d}", *(["z"] if number % 25 == 24 else []))]
+    chunks = [("a", ordinal, "DNA", text, 0.5) for ordinal, text in enumerate(texts)]
+    [dna] = statistics_of(chunks, rows_at_once=5, texts_kept=10).entities()
+    assert {(one.text[0], one.count) for one in dna.texts} == {("a", 1)}
+    assert dna.too_low >= texts.count("z") - 1
+
+
 def test_a_rare_entity_is_not_pushed_out_by_a_frequent_one():
     many = [("a", number, "protein", f"p{number}", 0.5) for number in range(200)]
     statistics = statistics_of([*many, ("a", 999, "RNA", "mRNA", 0.5)], rows_at_once=10, texts_kept=20)
