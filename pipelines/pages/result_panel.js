@@ -1,5 +1,8 @@
 /* What is found in one document: its text with marks, a table of them, filters, and buttons to copy what is shown. */
 
+/** Rows that the table has until all are asked for: a browser lays out thousands slowly, at each move of the slider. */
+const FIRST_ROWS = 500;
+
 /** Brings result_panel.html to life.
 
     `onFilter` is called when the filters change. Gives `show(document)`, `setEntities(names)` and `passes(chunk)`. */
@@ -11,6 +14,7 @@ function resultPanel(onFilter = () => {}) {
   let shown = [];
   let marks = [];
   let drawn = false;
+  let most = FIRST_ROWS;
 
   const over = (chunk) => chunk.score >= threshold.valueAsNumber;
   const passes = (chunk) => over(chunk) && (boxes.get(chunk.entity)?.checked ?? true);
@@ -30,6 +34,7 @@ function resultPanel(onFilter = () => {}) {
 
   function show(found) {
     current = found;
+    most = FIRST_ROWS;
     setEntities(entitiesOf([found]));
     document.getElementById("copy-by-hand").hidden = true;
     draw();
@@ -39,7 +44,9 @@ function resultPanel(onFilter = () => {}) {
     drawn = true;
     shown = current.chunks.filter(passes);
     marks = highlight(text, current.text, shown);
-    rows.replaceChildren(...shown.map(row));
+    rows.replaceChildren(...shown.slice(0, most).map(row));
+    document.getElementById("all-rows").textContent = `List all ${shown.length.toLocaleString("en")}`;
+    document.getElementById("all-rows").hidden = shown.length <= most;
     makeStop(text, marks[0]);
     makeStop(rows, rows.querySelector(".stop"));
     document.getElementById("entities").hidden = !shown.length;
@@ -109,7 +116,7 @@ function resultPanel(onFilter = () => {}) {
   /** Scrolls the table, and not the page, to a row. */
   function reveal(number) {
     const [box, line] = [rows.closest(".entities"), rows.children[number]];
-    if (box.scrollHeight > box.clientHeight) box.scrollTop = line.offsetTop - box.clientHeight / 2;
+    if (line && box.scrollHeight > box.clientHeight) box.scrollTop = line.offsetTop - box.clientHeight / 2;
   }
 
   const numberOf = (event) => marks.indexOf(event.target.closest("mark"));
@@ -138,6 +145,12 @@ function resultPanel(onFilter = () => {}) {
   roving(text);
   roving(rows);
   threshold.addEventListener("input", filter);
+  document.getElementById("all-rows").addEventListener("click", () => {
+    const next = rows.children.length;
+    most = Infinity;
+    draw();
+    rows.children[next].querySelector(".stop").focus();
+  });
 
   for (const [id, format, render] of [["copy-json", "JSON", asJson], ["copy-pubtator", "PubTator", asPubtator]]) {
     document.getElementById(id).addEventListener("click", async () => {

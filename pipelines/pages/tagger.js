@@ -106,7 +106,7 @@
       panel.show({ ...found, text: sent });
       const seconds = ((performance.now() - began) / 1000).toFixed(1);
       status.textContent = `Done: ${counted(found.chunks.length, "entity", "entities")} in ${seconds} s.`;
-      at("result").scrollIntoView({ block: "nearest" });
+      if (at("result").getBoundingClientRect().top > innerHeight * 0.6) at("result").scrollIntoView();
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       complain(error);

@@ -26,7 +26,7 @@ def viewer_page(documents: Iterable[Mapping[str, Any]], *, name: str, shown: int
     """
     extent = f"{total:,} document{'s' * (total != 1)}"
     if shown < total:
-        extent = f"The first {shown:,} of {extent}; `cytotag view --limit` shows more or fewer."
+        extent = f"The first {shown:,} of {extent}; cytotag view --limit shows more."
     page = render("viewer.html", scripts=SCRIPTS, name=name, extent=extent, documents=Markup(_PLACE))  # noqa: S704
     head, tail = page.split(_PLACE)
     yield head
