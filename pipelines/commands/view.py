@@ -2,6 +2,7 @@
 
 import itertools
 import webbrowser
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ from rich.console import Console
 
 from pipelines.commands.page_file import check_page, page_path, write_page
 from pipelines.config import RunStoppedError
+from pipelines.exports.rows import Document, documents
 from pipelines.storage import location
 from pipelines.terminal import converted_documents
 
@@ -31,7 +33,6 @@ def view(
     an object store, in the current folder.
     """
     from pipelines.dataset_documents import count_documents, documents_of
-    from pipelines.exports.rows import documents
     from pipelines.outputs.manifest import Manifest
     from pipelines.pages.viewer import viewer_page
 
@@ -44,13 +45,18 @@ def view(
     console = Console(stderr=True, markup=False, emoji=False)  # paths may have brackets
     try:
         with converted_documents(console, shown) as show:
-            first = itertools.islice(documents(documents_of(folder)), shown)
-            counted = (show(number) or document for number, document in enumerate(first))
-            write_page(path, viewer_page(counted, name=folder.resolve().name, shown=shown, total=total))
+            first = _counted(itertools.islice(documents(documents_of(folder)), shown), show)
+            write_page(path, viewer_page(first, name=folder.resolve().name, shown=shown, total=total))
     except KeyboardInterrupt:
         raise RunStoppedError(f"{path}: stopped, nothing was written") from None
-    more = f" of {total:,}; --limit shows more" if shown < total else ""
-    console.print(f"{shown:,} documents{more}", soft_wrap=True)
+    left_out = f" of {total:,}; --limit shows more" if shown < total else ""
+    console.print(f"documents: {shown:,}{left_out}", soft_wrap=True)
     console.print(f"page: {path}", soft_wrap=True)
     if open_browser and not webbrowser.open(path.resolve().as_uri()):
         console.print(f"no browser could be opened here; open {path} yourself", soft_wrap=True)
+
+
+def _counted(documents: Iterable[Document], show: Callable[[int], None]) -> Iterator[Document]:
+    for number, document in enumerate(documents, start=1):
+        yield document
+        show(number)

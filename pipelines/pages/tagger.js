@@ -8,6 +8,8 @@
   let token = null;
   let waiting = false;
 
+  const UNREADABLE = "The server's answer cannot be read. Try again.";
+
   /** What went wrong, in a line that the person can do something with. */
   class Problem extends Error {
     constructor(message, status = 0) {
@@ -28,7 +30,7 @@
     try {
       return await response.json();
     } catch {
-      throw new Problem("The server's answer cannot be read. Try again.");
+      throw new Problem(UNREADABLE);
     }
   }
 
@@ -66,8 +68,8 @@
     try {
       const model = await ask("v1/model");
       at("model").textContent = `Model: ${model.name}`;
-      characters = model.limits.characters;
-      panel.setEntities(model.entities);
+      characters = model.limits?.characters ?? Infinity;
+      panel.setEntities(model.entities ?? []);
       count();
       return true;
     } catch (error) {
@@ -100,7 +102,8 @@
     try {
       const headers = { "Content-Type": "application/json" };
       const answer = await ask("v1/tag", { method: "POST", headers, body: JSON.stringify({ text: sent }) });
-      const [found] = answer.documents;
+      const found = answer?.documents?.[0];
+      if (!Array.isArray(found?.chunks)) throw new Problem(UNREADABLE);
       if (found.error) throw new Problem(`This text cannot be tagged: ${found.error}`);
       at("result").hidden = false;
       panel.show({ ...found, text: sent });
