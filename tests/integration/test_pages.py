@@ -157,7 +157,10 @@ class Page:
         )
 
     def rows(self):
-        return [row.text for row in self.all("#entities tbody tr")]
+        return self.run(
+            "return [...document.querySelectorAll('#entities tbody tr')]"
+            ".map(row => [...row.cells].map(cell => cell.textContent).join(' '))"
+        )
 
     def set_threshold(self, value):
         self.run(
@@ -263,7 +266,6 @@ def test_markup_in_a_text_shows_as_text(page, endpoint_url):
     before = page.run("return document.querySelectorAll('*').length")
     page.tag(HOSTILE)
     assert page.one("#text").text.startswith("<script>alert(1)</script><img src=x")
-    assert page.one("#model").text == "Model: <b>m</b>"
     made = page.run("return [...document.querySelectorAll('*')].map(e => e.tagName)")
     assert (made.count("SCRIPT"), made.count("IMG"), made.count("B")) == (1, 0, 0)
     assert before < len(made)
@@ -530,6 +532,7 @@ def test_an_entity_of_another_model_has_a_colour_and_its_name(page, page_with):
         chunk(text, 9, 12, "ink", number=1),
     ]  # --ink is a colour of the page
     page.open_tagger(page_with(lambda *_: (200, {}, tagged(text, chunks)))).tag(text)
+    assert page.one("#model").text == "Model: <b>m</b>"
     colours = page.run("return [...document.querySelectorAll('mark')].map(m => getComputedStyle(m).backgroundColor)")
     assert colours == ["rgb(227, 227, 211)"] * 2
     assert page.marks() == [["BRCA1", "Gene_or_product"], ["ink", "ink"]]
@@ -554,7 +557,7 @@ def test_a_long_text_with_thousands_of_entities_does_not_hang(page, page_with):
     page.set_threshold(0)
     assert len(page.rows()) == 500
     page.one("#all-rows").click()
-    assert page.run("return document.querySelectorAll('#entities tbody tr').length") == len(chunks)
+    assert len(page.rows()) == len(chunks)
 
 
 def test_a_narrow_window_needs_no_sideways_scrolling(page, endpoint_url):
