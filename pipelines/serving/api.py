@@ -53,6 +53,7 @@ def build_api(
         "code points of the text as it was sent.",
         static_url=DOCS_FILES,
         redoc_url=None,
+        redirect_slashes=False,  # to the address that the endpoint believes to have, which a proxy may not
         license_info={"name": "Apache-2.0"},
         # Only so that /docs can send a token; it is the Guard that checks it, before it reads a body.
         dependencies=[] if token is None else [Security(HTTPBearer(auto_error=False))],

@@ -3,7 +3,18 @@
 from pathlib import Path
 from typing import Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, StrictStr, create_model, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StrictStr,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from actors.model_files import ModelFiles
 from pipelines.outputs.manifest import installed_version
@@ -14,7 +25,29 @@ EXAMPLE = "IL-2 mRNA was found in Jurkat cells, but NF-kappa B was not."
 SECOND_EXAMPLE = "The human GM-CSF promoter binds GATA-1 in T lymphocytes."
 STREAM_EXAMPLE = f'{{"document_id": "a", "text": "{EXAMPLE}"}}\n{{"document_id": "b", "text": "{SECOND_EXAMPLE}"}}\n'
 
+NAME_CHARACTERS = 1_000
+"""Of an id, or the name of an entity."""
+
 Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+StrictScore = Annotated[Score, Field(strict=True)]
+Name = Annotated[StrictStr, Field(max_length=NAME_CHARACTERS)]
+
+
+def _id_as_string(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if value is None or isinstance(value, str):
+        return value
+    raise PydanticCustomError("document_id", "give a string or an integer")
+
+
+DocumentId = Annotated[
+    Name | None,
+    BeforeValidator(_id_as_string),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "maxLength": NAME_CHARACTERS}, {"type": "integer"}, {"type": "null"}]}
+    ),
+]
 
 
 class Document(BaseModel):
@@ -22,8 +55,17 @@ class Document(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    document_id: StrictStr | StrictInt | None = Field(None, description="Yours; the document's number if not given.")
+    document_id: DocumentId = Field(None, description="Yours; the document's number, from 1, if not given or empty.")
     text: StrictStr = Field(description="What to tag. It may be empty.")
+
+
+class StreamQuery(BaseModel):
+    """What a stream is asked for, in its query."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    entities: list[Name] | None = Field(None, min_length=1, description="Keep these entities only.")
+    threshold: Score = Field(0.0, description="Drop chunks that score less.")
 
 
 class TagRequest(BaseModel):
@@ -33,9 +75,9 @@ class TagRequest(BaseModel):
 
     text: StrictStr | None = Field(None, description="One text; or give `documents`.")
     documents: list[Document] | None = Field(None, description="Several documents; or give `text`.")
-    entities: list[StrictStr] | None = Field(None, min_length=1, description="Keep these entities only.")
-    threshold: Score = Field(0.0, description="Drop chunks that score less.")
-    entity_thresholds: dict[StrictStr, Score] = Field({}, description="Thresholds of single entities.")
+    entities: list[Name] | None = Field(None, min_length=1, description="Keep these entities only.")
+    threshold: StrictScore = Field(0.0, description="Drop chunks that score less.")
+    entity_thresholds: dict[Name, StrictScore] = Field({}, description="Thresholds of single entities.")
     format: AnswerFormat = Field("json", description="Of the answer; brat is a zip of .txt and .ann files.")
 
     @model_validator(mode="after")

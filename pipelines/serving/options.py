@@ -8,6 +8,7 @@ from actors.execution_providers import Device
 from pipelines.config import ActorPool
 
 Count = Annotated[int, Field(ge=1)]
+Origin = Annotated[str, Field(pattern=r"^https?://[^/*\s]+$")]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 AnswerFormat = Literal["json", "bioc", "bioc-xml", "pubtator", "brat"]
@@ -42,7 +43,7 @@ class ServeOptions(BaseModel):
     timeout: Annotated[Seconds, Field(description="Seconds that a request may take.")] = 60
     token_file: Annotated[str | None, Field(description="File with the bearer token that requests must carry.")] = None
     allow_origins: Annotated[
-        tuple[str, ...], Field(description="Origins whose pages may call the endpoint (CORS).")
+        tuple[Origin, ...], Field(description="Origins whose pages may call the endpoint, such as https://example.org.")
     ] = ()
 
     @property
