@@ -59,4 +59,4 @@ def _name(part: str | int) -> str | int:
 
 def _message(error: Mapping[str, Any]) -> str:
     message = MESSAGES.get(error["type"])
-    return error["msg"] if message is None else message.format_map(error.get("ctx", {}))  # type: ignore[no-any-return]
+    return error["msg"] if message is None else message.format_map(error.get("ctx", {}))

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from pipelines.serving.messages import InvalidRequest, Problem
 from pipelines.serving.problems import problems
 
-NOT_JSON = "body: not JSON in UTF-8, or nested too deep, or with a number that is too long; correct it"
+UNREADABLE = "body: not JSON in UTF-8, or nested too deep, or with a number that is too long; correct it"
 JSON_TYPE = re.compile(r"application/([\w.-]+\+)?json\b", re.ASCII | re.IGNORECASE)
 
 
@@ -63,9 +63,10 @@ async def _refused(_: Request, error: Any) -> JSONResponse:
 
 async def _invalid(request: Request, error: Any) -> JSONResponse:
     found = problems(error.errors())
-    if any(problem["type"] == "json_invalid" for problem in found):
-        return RefusedError(400, NOT_JSON).answer()
-    if found[0]["loc"][0] == "body" and not JSON_TYPE.match(request.headers.get("content-type", "")):
+    first = found[0]
+    if first["type"] == "json_invalid":
+        return RefusedError(400, f"body: {first['msg']} at character {first['loc'][-1]}; correct it").answer()
+    if first["loc"][0] == "body" and not JSON_TYPE.match(request.headers.get("content-type", "")):
         return RefusedError(415, "body: send JSON, and say so: `Content-Type: application/json`").answer()
     return JSONResponse({"detail": found}, 422)
 
@@ -73,7 +74,7 @@ async def _invalid(request: Request, error: Any) -> JSONResponse:
 async def _impossible(request: Request, error: Any) -> JSONResponse:
     """What FastAPI itself refuses: a path, a method, or a body that it cannot parse."""
     details = {
-        400: NOT_JSON,
+        400: UNREADABLE,
         404: "no such path; GET /docs shows those that there are",
         405: f"{request.method} is not for this path; use {(error.headers or {}).get('Allow', 'another method')}",
     }
