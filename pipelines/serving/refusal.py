@@ -65,7 +65,7 @@ async def _invalid(request: Request, error: Any) -> JSONResponse:
     found = problems(error.errors())
     first = found[0]
     if first["type"] == "json_invalid":
-        return RefusedError(400, f"body: {first['msg']} at character {first['loc'][-1]}; correct it").answer()
+        return RefusedError(400, f"body: {first['msg']}: character {first['loc'][-1]}; correct it").answer()
     if first["loc"][0] == "body" and not JSON_TYPE.match(request.headers.get("content-type", "")):
         return RefusedError(415, "body: send JSON, and say so: `Content-Type: application/json`").answer()
     return JSONResponse({"detail": found}, 422)
