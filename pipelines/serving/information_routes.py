@@ -43,7 +43,7 @@ def add_information_routes(
         """Answers as long as the process does, whether or not the model is there."""
         return Status(status="ok")
 
-    @api.get(READY, summary="Does the model answer?", tags=["information"], responses={503: REFUSALS[503]})
+    @api.get(READY, summary="Does the model answer?", tags=["information"])
     async def readiness() -> Status:
         """Asks a process that holds the model."""
         await ready()

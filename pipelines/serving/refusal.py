@@ -48,6 +48,9 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 """For the OpenAPI document."""
 
+EVERYWHERE = (408, 413, 415, 429, 503)
+"""Of these, those that the Guard and Ray Serve may answer on any path."""
+
 
 def answer_refusals(api: FastAPI) -> None:
     """Gives an API the handlers that make answers of refusals."""

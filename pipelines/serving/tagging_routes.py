@@ -43,7 +43,7 @@ def add_tagging_routes(
         summary="Tag documents",
         tags=["tagging"],
         responses={
-            **REFUSALS,
+            **{status: REFUSALS[status] for status in (400, 401, 422, 504)},
             200: {
                 "model": TagResponse,
                 "description": "The documents in the order of the request.",
@@ -79,7 +79,7 @@ def add_tagging_routes(
             }
         },
         responses={
-            **{status: REFUSALS[status] for status in (401, 415, 422)},
+            **{status: REFUSALS[status] for status in (401, 422)},
             200: {
                 "description": "A line for each line that is not empty, in their order: its number as `line`, and what "
                 "`POST /v1/tag` says of a document.",

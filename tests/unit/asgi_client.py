@@ -69,7 +69,7 @@ class Client:
         async def receive():
             async for message in messages:
                 return message
-            await asyncio.Event().wait()
+            return await asyncio.Event().wait()
 
         async def send(message):
             got.append(message)

@@ -88,12 +88,10 @@ def test_brat_is_a_zip_of_what_the_export_writes(client, rows):
         assert archive.testzip() is None
         got = {name: archive.read(name) for name in archive.namelist()}
     assert got == {path.removeprefix("x/"): content for path, content in files.items()}
-    assert sorted(got) == sorted(
-        f"{name}.{ending}" for name in ("first", "a%2Fb%3A%C3%BC", "empty", "4") for ending in ("txt", "ann")
-    )
+    assert {name.rpartition(".")[0] for name in got} == {"first", "a%2Fb%3A%C3%BC", "empty", "4"}
 
 
-def test_options_of_a_request_are_those_of_the_command(client, as_json):
+def test_options_of_a_request_are_those_of_the_command(client):
     def entities(**options):
         documents = client.post("/v1/tag", REQUEST | options).json["documents"]
         return [(chunk["entity"], chunk["score"]) for document in documents for chunk in document["chunks"]]

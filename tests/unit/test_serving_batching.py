@@ -1,6 +1,7 @@
 """What goes through the model together."""
 
 import asyncio
+import itertools
 import threading
 
 import numpy as np
@@ -43,7 +44,7 @@ async def until(condition):
 def test_what_comes_while_the_model_is_busy_is_the_next_batch():
     async def work():
         model = Model(waits=True)
-        batcher = Batcher(model, lambda item: 1, 3)
+        batcher = Batcher(model, lambda _: 1, 3)
         first = asyncio.create_task(batcher(1))
         await until(lambda: model.batches)
         others = [asyncio.create_task(batcher(item)) for item in range(2, 7)]
@@ -73,7 +74,7 @@ def test_everyone_gets_the_own_result_whatever_the_sizes(sizes, limit):
 def test_whoever_left_is_not_computed():
     async def work():
         model = Model(waits=True)
-        batcher = Batcher(model, lambda item: 1, 10)
+        batcher = Batcher(model, lambda _: 1, 10)
         tasks = [asyncio.create_task(batcher(1))]
         await until(lambda: model.batches)
         tasks += [asyncio.create_task(batcher(item)) for item in (2, 3, 4)]
@@ -100,7 +101,7 @@ def test_an_error_reaches_all_of_its_batch_and_nobody_else():
                 raise ValueError("three")
             return results
 
-        batcher = Batcher(run, lambda item: 1, 2)
+        batcher = Batcher(run, lambda _: 1, 2)
         tasks = [asyncio.create_task(batcher(1))]
         await until(lambda: model.batches)
         tasks += [asyncio.create_task(batcher(item)) for item in (2, 3, 4, 5)]
@@ -117,7 +118,7 @@ def test_an_error_reaches_all_of_its_batch_and_nobody_else():
 
 def test_it_starts_again_after_it_was_idle():
     async def work():
-        batcher = Batcher(Model(), lambda item: 1, 10)
+        batcher = Batcher(Model(), lambda _: 1, 10)
         assert [await batcher(item) for item in (1, 2, 3)] == [2, 4, 6]
 
     asyncio.run(work())
@@ -131,7 +132,7 @@ def test_shares_are_all_documents_once_in_order_and_as_few_as_may_be(pieces, lim
     assert [end for _, end in ranges[:-1]] == [start for start, _ in ranges[1:]]
     for start, end in ranges:
         assert end - start == 1 or sum(pieces[start:end]) <= limit
-    for (start, _), (_, end) in zip(ranges, ranges[1:], strict=False):
+    for (start, _), (_, end) in itertools.pairwise(ranges):
         assert sum(pieces[start:end]) > limit
 
 

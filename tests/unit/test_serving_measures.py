@@ -50,7 +50,7 @@ def test_counts_are_right(endpoint):
 def test_what_waits_is_shown(endpoint):
     go = asyncio.Event()
 
-    async def waits(tokens):
+    async def waits(_):
         await go.wait()
         raise AssertionError
 
