@@ -12,6 +12,7 @@ from pipelines.commands.convert import convert
 from pipelines.commands.evaluate import evaluate
 from pipelines.commands.exit_codes import NOTHING_DONE
 from pipelines.commands.pubmed import pubmed
+from pipelines.commands.report import report
 from pipelines.commands.serve import serve
 from pipelines.commands.show import show
 from pipelines.commands.tag import tag
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (tag, show, evaluate, convert, verify, compact):
+for command in (tag, show, report, evaluate, convert, verify, compact):
     app.command(no_args_is_help=True)(command)
 app.command()(serve)
 app.add_typer(pubmed, name="pubmed")

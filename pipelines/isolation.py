@@ -33,6 +33,23 @@ def isolate_documents(transform: Transform) -> Transform:
     return isolated
 
 
+def classify(classifier: Any, table: pa.Table) -> pa.Table:
+    """TOKEN to TAG by a TokenClassifier; a document that it raises on is set aside.
+
+    Raises:
+        ModelError: It fails on its trial run as well: no document is to blame.
+    """
+    tagged = _classify(classifier, table)
+    if tagged["error"].null_count < table["error"].null_count:
+        classifier.check()
+    return tagged
+
+
+@isolate_documents
+def _classify(classifier: Any, table: pa.Table) -> pa.Table:
+    return classifier(table)
+
+
 def set_aside(table: pa.Table, reason: str) -> pa.Table:
     """The same rows as error rows: `error` says why, `text` is null, and lists of what was found in it are empty."""
     values: dict[str, object] = {"text": None, "error": reason} | {

@@ -1,6 +1,7 @@
 """LightPipeline: the same stages in one process, without Ray."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, overload
 
@@ -8,6 +9,7 @@ from actors.execution_providers import Device
 from actors.model_files import ModelFiles
 from actors.token_classifier import TokenClassifier
 from pipelines.corpora.records import Record, records_to_table
+from pipelines.isolation import classify
 from pipelines.stages.document_assembler import DocumentAssembler
 from pipelines.stages.ner_converter import NerConverter
 from pipelines.stages.sentence_detector import SentenceDetector
@@ -41,7 +43,7 @@ class LightPipeline:
             DocumentAssembler().transform,
             (sentence_detector or SentenceDetector()).transform,
             Tokenizer(folder=model.folder, max_length=model.max_length).transform,
-            TokenClassifier(model, device=device, threads=threads),
+            partial(classify, TokenClassifier(model, device=device, threads=threads)),
             (ner_converter or NerConverter(labels=model.labels, policy=model.tag_policy)).transform,
         )
 
@@ -64,7 +66,9 @@ class LightPipeline:
         """The chunks of a text, or of each text of a list; the texts of a list go through the model together.
 
         Raises:
-            ValueError: A text that cannot be tagged, such as one with a lone surrogate; it names the text's number.
+            ValueError: A text that cannot be tagged, with a lone surrogate or one that the model raises on; it
+                names the text's number.
+            ModelError: The model fails whatever the text.
         """
         if isinstance(texts, str):
             return self.annotate([texts])[0]

@@ -15,27 +15,13 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from actors.execution_providers import Device
 from actors.model_files import ModelFiles
 from actors.token_classifier import TokenClassifier
-from pipelines.isolation import isolate_documents, set_aside
+from pipelines.isolation import classify, set_aside
 
 TRIES = 2
 """Of a document alone."""
 
 Key = tuple[str, int, int]
 """A batch: source and ordinal of its first document, and the number of documents; 0 is the first document alone."""
-
-_isolated = isolate_documents(TokenClassifier.__call__)
-
-
-def classify(classifier: TokenClassifier, table: pa.Table) -> pa.Table:
-    """TOKEN to TAG, row by row; a document that the model raises on has its `error` set.
-
-    Raises:
-        ModelError: The model fails on its trial run as well: no document is to blame.
-    """
-    tagged = _isolated(classifier, table)
-    if tagged["error"].null_count < table["error"].null_count:
-        classifier.check()
-    return tagged
 
 
 class Attempts:

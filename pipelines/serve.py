@@ -21,8 +21,8 @@ from starlette.types import ASGIApp
 from actors.model_files import ModelError, ModelFiles
 from actors.token_classifier import TokenClassifier
 from pipelines.config import TASK_CPUS, ConfigError, RunStoppedError
+from pipelines.isolation import classify
 from pipelines.local_ray import native_messages_to, ray_session, wait_for_nodes
-from pipelines.poison_guard import classify
 from pipelines.serving.api import build_api
 from pipelines.serving.batching import Batcher, pieces_of, shares
 from pipelines.serving.guard import read_token

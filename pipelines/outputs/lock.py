@@ -47,6 +47,19 @@ def lock(folder: Path) -> Iterator[None]:
         held.release()
 
 
+def is_locked(folder: Path) -> bool | None:
+    """Whether a process holds the lock of a folder; None where that cannot be told, as without write access."""
+    if not (folder / LOCK).exists():
+        return False
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return None
+
+
 def _holder(folder: Path) -> str:
     try:
         return (folder / HOLDER).read_text(encoding="utf-8") or "just begun"

@@ -36,6 +36,11 @@ def is_merged(name: str) -> bool:
     return name.endswith(_MERGED)
 
 
+def run_of(name: str) -> str:
+    """The id of the run that wrote a part, from the part's name."""
+    return name.split("-")[1]
+
+
 @dataclass(frozen=True, kw_only=True)
 class PartNote:
     """The note of one part.

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
 from actors.model_files import ModelFiles
 from pipelines.pages.tagger import tagger_page
@@ -49,7 +49,13 @@ def add_information_routes(
         await ready()
         return Status(status="ready")
 
-    @api.get(METRICS, summary="Counts for Prometheus", tags=["information"], responses={401: REFUSALS[401]})
+    @api.get(
+        METRICS,
+        summary="Counts for Prometheus",
+        tags=["information"],
+        responses={401: REFUSALS[401]},
+        response_class=PlainTextResponse,
+    )
     async def metrics() -> Response:
         """The counts of the process that answers, which is named in the label `replica`."""
         return Response(measures.exposition(admission.held), media_type=EXPOSITION_TYPE)

@@ -1,5 +1,6 @@
 """The bodies of requests and answers: what FastAPI checks, and what stands in the OpenAPI document."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Self, get_args
 
@@ -28,6 +29,8 @@ STREAM_EXAMPLE = f'{{"document_id": "a", "text": "{EXAMPLE}"}}\n{{"document_id":
 NAME_CHARACTERS = 1_000
 """Of an id, or the name of an entity."""
 
+KEEP = "Keep these entities only."
+
 Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 StrictScore = Annotated[Score, Field(strict=True)]
 Name = Annotated[StrictStr, Field(max_length=NAME_CHARACTERS)]
@@ -50,6 +53,12 @@ DocumentId = Annotated[
 ]
 
 
+ONE_OF_BOTH: list[JsonValue] = [
+    {"required": ["text"], "properties": {"text": {"type": "string"}}},
+    {"required": ["documents"], "properties": {"documents": {"type": "array"}}},
+]
+
+
 class Document(BaseModel):
     """A document to tag; the limit of its text is that of the endpoint (`document_model`)."""
 
@@ -64,7 +73,7 @@ class StreamQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    entities: list[Name] | None = Field(None, min_length=1, description="Keep these entities only.")
+    entities: list[Name] | None = Field(None, min_length=1, description=KEEP)
     threshold: Score = Field(0.0, description="Drop chunks that score less.")
 
 
@@ -75,7 +84,7 @@ class TagRequest(BaseModel):
 
     text: StrictStr | None = Field(None, description="One text; or give `documents`.")
     documents: list[Document] | None = Field(None, description="Several documents; or give `text`.")
-    entities: list[Name] | None = Field(None, min_length=1, description="Keep these entities only.")
+    entities: list[Name] | None = Field(None, min_length=1, description=KEEP)
     threshold: StrictScore = Field(0.0, description="Drop chunks that score less.")
     entity_thresholds: dict[Name, StrictScore] = Field({}, description="Thresholds of single entities.")
     format: AnswerFormat = Field("json", description="Of the answer; brat is a zip of .txt and .ann files.")
@@ -93,8 +102,19 @@ def document_model(options: ServeOptions) -> type[Document]:
     return create_model("Document", __base__=Document, __doc__="A document to tag.", text=(StrictStr, text))
 
 
-def tag_request(options: ServeOptions) -> type[TagRequest]:
-    """The request with the limits of this endpoint, so that they stand in its OpenAPI document."""
+def _one_of(entities: Collection[str]) -> Any:
+    """The type of an entity's name; that it is one of the model's is checked later (`ner_converter`)."""
+    return Annotated[Name, Field(json_schema_extra={"enum": list(entities)})]
+
+
+def stream_query(entities: Collection[str]) -> type[StreamQuery]:
+    """The query with the entities of this endpoint."""
+    kept: Any = (list[_one_of(entities)] | None, Field(None, min_length=1, description=KEEP))  # type: ignore[misc]
+    return create_model("StreamQuery", __base__=StreamQuery, __doc__=StreamQuery.__doc__, entities=kept)
+
+
+def tag_request(options: ServeOptions, entities: Collection[str]) -> type[TagRequest]:
+    """The request with the limits and the entities of this endpoint, so that they stand in its OpenAPI document."""
     document = document_model(options)
     examples: list[JsonValue] = [
         {"text": EXAMPLE},
@@ -121,9 +141,17 @@ def tag_request(options: ServeOptions) -> type[TagRequest]:
                 description=TagRequest.model_fields["documents"].description,
             ),
         ),
+        "entities": (
+            list[_one_of(entities)] | None,  # type: ignore[misc]  # made just now
+            Field(None, min_length=1, description=KEEP),
+        ),
+        "entity_thresholds": (
+            dict[_one_of(entities), StrictScore],  # type: ignore[misc]  # made just now
+            Field({}, description=TagRequest.model_fields["entity_thresholds"].description),
+        ),
     }
     request = create_model("TagRequest", __base__=TagRequest, __doc__="Documents to tag.", **fields)
-    request.model_config["json_schema_extra"] = {"examples": examples}
+    request.model_config["json_schema_extra"] = {"examples": examples, "oneOf": ONE_OF_BOTH}
     return request
 
 
@@ -159,6 +187,17 @@ class TagResponse(BaseModel):
     """The documents of the request, in its order."""
 
     documents: list[TaggedDocument]
+
+
+class BiocCollection(BaseModel):
+    """The documents of the request as BioC, in JSON (format `bioc`)."""
+
+    source: str
+    date: str
+    key: str
+    version: str
+    infons: dict[str, str]
+    documents: list[dict[str, JsonValue]]
 
 
 class Problem(BaseModel):

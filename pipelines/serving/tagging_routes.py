@@ -14,11 +14,13 @@ from pipelines.serving.answers import EXPORTS, NDJSON, render, render_lines
 from pipelines.serving.measures import Measures
 from pipelines.serving.messages import (
     STREAM_EXAMPLE,
+    BiocCollection,
     Document,
     StreamQuery,
     TagRequest,
     TagResponse,
     document_model,
+    stream_query,
     tag_request,
 )
 from pipelines.serving.options import ServeOptions
@@ -36,7 +38,8 @@ def add_tagging_routes(
     api: FastAPI, options: ServeOptions, model: ModelFiles, tagger: Tagger, measures: Measures
 ) -> None:
     """Adds the routes; the arguments are those of `build_api`, and what it made of them."""
-    body_type, line_type = tag_request(options), document_model(options)
+    known = TagScheme.of(model.labels).entities
+    body_type, line_type, query_type = tag_request(options, known), document_model(options), stream_query(known)
 
     @api.post(
         TAG,
@@ -45,7 +48,7 @@ def add_tagging_routes(
         responses={
             **{status: REFUSALS[status] for status in (400, 401, 422, 504)},
             200: {
-                "model": TagResponse,
+                "model": TagResponse | BiocCollection,
                 "description": "The documents in the order of the request.",
                 "content": {media_type.split(";")[0]: {} for _, media_type in EXPORTS.values()},
             },
@@ -88,12 +91,13 @@ def add_tagging_routes(
         },
         response_class=DuplexResponse,
     )
-    async def tag_stream(request: Request, query: Annotated[StreamQuery, Query()]) -> DuplexResponse:
+    async def tag_stream(request: Request, query: Annotated[query_type, Query()]) -> DuplexResponse:  # type: ignore[valid-type]
         """Tag JSON lines, `{"document_id": ..., "text": ...}` each, as they come; answers come as they are ready.
 
         A line that is no document, or could not be tagged, has its `error` in its place; the rest goes on.
         """
-        converter = ner_converter(model, query.entities, query.threshold, {}, where="query")
+        asked: StreamQuery = query
+        converter = ner_converter(model, asked.entities, asked.threshold, {}, where="query")
 
         async def answer(lines: list[Line]) -> bytes:
             records = [_record_of_line(line, line_type) for line in lines]

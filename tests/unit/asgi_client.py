@@ -5,7 +5,7 @@ import json
 from typing import NamedTuple
 
 from actors.token_classifier import TokenClassifier
-from pipelines.poison_guard import classify
+from pipelines.isolation import classify
 from pipelines.serving.api import build_api
 from pipelines.serving.options import ServeOptions
 

@@ -96,6 +96,13 @@ def test_ray_is_imported_by_the_wiring_alone(path):
     assert relative(path) in MAY_IMPORT_RAY or not imported(path, "ray")
 
 
+@every_module
+def test_matplotlib_draws_the_report_and_nothing_else(path):
+    assert relative(path) == "pipelines/pages/report_plots.py" or not imported(path, "matplotlib")
+    users = {"pipelines/pages/report.py", "pipelines/commands/report.py"}
+    assert relative(path) in users or not imported(path, "pipelines.pages.report", "pipelines.pages.report_plots")
+
+
 @pytest.mark.parametrize("path", [path for path in MODULES if path.parent.name == "actors"], ids=relative)
 def test_actors_know_nothing_of_the_pipeline(path):
     assert not imported(path, "pipelines", "ray")
@@ -144,6 +151,12 @@ def test_the_endpoint_is_known_to_ray_serve_and_its_command_alone(path):
         assert not imported(path, "pipelines.serving", "fastapi", "starlette", "pydantic")
 
 
+@pytest.mark.parametrize("name", ["chunk_statistics", "error_groups", "run_times"])
+def test_the_numbers_of_a_report_read_nothing(name):
+    found = imported(ROOT / f"pipelines/{name}.py", "pipelines", "actors")
+    assert {one for one in found if not one.startswith(("pipelines.schema", "pipelines.outputs.part_note"))} == set()
+
+
 @pytest.mark.parametrize("name", ["verification", "row_checks", "verdict"])
 def test_what_is_asked_of_a_dataset_reads_nothing(name):
     inside = {f"pipelines.outputs.{one}" for one in ("part_note", "coverage", "counts")} | {"pipelines.row_checks"}
@@ -174,7 +187,8 @@ def test_tests_are_no_package():
 
 @pytest.mark.parametrize("module", ["pipelines.light", "pipelines.__main__"])
 def test_one_text_needs_nothing_heavy(module):
-    heavy = {"ray", "torch", "transformers", "pandas", "fastapi", "starlette", "pydantic", "prometheus_client"}
+    heavy = {"ray", "torch", "transformers", "pandas", "matplotlib", "jinja2"}
+    heavy |= {"fastapi", "starlette", "pydantic", "prometheus_client"}
     code = f"import sys, {module}; print(*sorted({heavy} & set(sys.modules)), 'pyarrow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True"]

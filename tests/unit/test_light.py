@@ -6,9 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.model_files import EMBEDDED_MODEL, ModelError, ModelFiles
+from actors.onnx_session import OnnxSession
 from pipelines.light import LightPipeline
 from pipelines.stages.ner_converter import NerConverter
 from pipelines.stages.sentence_detector import SentenceDetector
+from tests.integration.tiny_model import WORDS, save_model
 
 TEXT = "IL-2 mRNA in Jurkat cells. NF-kappa B binds DNA."
 
@@ -102,3 +104,37 @@ def test_a_model_that_is_not_there(tmp_path):
 def test_ray_is_not_imported():
     program = "import sys, pipelines.light; sys.exit('ray' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+RAISING = "the IL2 gene raising it"
+
+
+@pytest.fixture
+def raising_model(tmp_path):
+    """A model that ONNX Runtime itself refuses to run on one word."""
+    return save_model(tmp_path / "model", raising=WORDS.index("raising"))
+
+
+def test_a_text_that_the_model_raises_on_is_named_by_its_number(raising_model):
+    pipeline = LightPipeline.from_pretrained(raising_model)
+    with pytest.raises(ValueError, match=r"^text 3: TokenClassifier failed: .*Integer division by zero"):
+        pipeline.annotate(["the IL2 gene", "it binds", RAISING, "it"])
+    assert pipeline.annotate("the IL2 gene binds it")
+
+
+def test_a_model_that_fails_whatever_the_text_is_to_blame(raising_model, monkeypatch):
+    pipeline = LightPipeline.from_pretrained(raising_model)
+
+    def lost(*_):
+        raise RuntimeError("the device is lost")
+
+    monkeypatch.setattr(OnnxSession, "run", lost)
+    with pytest.raises(ModelError, match="the device is lost"):
+        pipeline.annotate("the IL2 gene")
+
+
+def test_the_command_says_it_in_one_line(raising_model, cytotag):
+    code, out, err = cytotag("tag", "--model", raising_model, "--text", RAISING)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith("cytotag: the text: text 1: TokenClassifier failed: ")
+    assert "Integer division by zero" in err

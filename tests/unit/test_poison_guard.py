@@ -50,7 +50,7 @@ def kills(monkeypatch):
                 raise Killed
         return classify(self, table)
 
-    monkeypatch.setattr(poison_guard, "_classify", deadly)
+    monkeypatch.setattr(poison_guard, "classify", deadly)
     return left
 
 
@@ -116,7 +116,6 @@ def test_a_document_that_the_model_raises_on_is_set_aside(model, attempts, docum
         return classify(self, table)
 
     monkeypatch.setattr(TokenClassifier, "__call__", raising)
-    monkeypatch.setattr(poison_guard, "_classify", poison_guard.isolate_documents(raising))
     tagged = GuardedTokenClassifier(model, attempts, device="cpu", threads=1)(documents)
     assert tagged["error"].to_pylist() == [None, None, "TokenClassifier failed: RuntimeError: no memory", None, None]
 
