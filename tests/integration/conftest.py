@@ -128,7 +128,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def serve_endpoint(ray_address):
     """`with serve_endpoint(*options) as endpoint`: the real command on the session's Ray.
 
@@ -139,4 +139,5 @@ def serve_endpoint(ray_address):
     def start(*options):
         return served("--address", ray_address, *options, port=port)
 
+    start.port = port
     return start
