@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow.dataset as ds
 import pytest
+import schemathesis
 
 from pipelines.light import LightPipeline
+from tests.described_requests import KINDS, ask_as_described
 
 ROOT = Path(__file__).parents[2]
 DEV = ROOT.parent / "shared" / "jnlpba" / "dev.jsonl"
@@ -23,8 +25,8 @@ OWN = [
     " ",
     "IL-2 mRNA was found in Jurkat cells, but NF-kappa B was not.",
     "The α-globin 🧬 gene.\r\n\r\nT\u00a0cells, <b>GATA-1</b> & \u0301c-fos\0.",
-    "x" * 3_000,
-    "NF-kappa B " * 300,
+    "x" * 1_000,
+    "NF-kappa B " * 60,
 ]
 
 
@@ -187,3 +189,13 @@ def test_clients_that_leave_are_forgotten(endpoint):
         assert time.monotonic() < deadline, line
         time.sleep(0.2)
     assert not [line for line in metrics.splitlines() if 'status="500"' in line]
+
+
+@pytest.fixture(scope="module")
+def described(endpoint):
+    return schemathesis.openapi.from_url(f"{endpoint.url}/openapi.json")
+
+
+@pytest.mark.parametrize(("method", "path", "mode"), KINDS)
+def test_answers_are_as_described(described, method, path, mode):
+    ask_as_described(described, method, path, mode, examples=15)
