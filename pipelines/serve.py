@@ -13,6 +13,7 @@ import pyarrow as pa
 import ray.exceptions
 from ray import serve
 from ray.serve.config import BackpressureConfig, HTTPOptions
+from ray.serve.context import _get_global_client
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import LoggingConfig
@@ -216,6 +217,7 @@ def running(options: ServeOptions, *, host: str, port: int, address: str | None)
         logging.getLogger("ray.serve").setLevel(logging.CRITICAL)  # what goes wrong while starting is raised as well
         try:
             serve.start(http_options=HTTPOptions(host=host, port=port), logging_config=quiet)
+            _refuse_other_port(host, port)
             serve.run(application, name=APPLICATION, route_prefix="/", logging_config=quiet)
         except (RuntimeError, ray.exceptions.RayError) as error:
             reason = _reason() or str(error)
@@ -232,6 +234,17 @@ def _reason() -> str:
     application = serve.status().applications.get(APPLICATION)
     messages = [deployment.message for deployment in application.deployments.values()] if application else []
     return next((message for message in messages if "Traceback" in message), "")
+
+
+def _refuse_other_port(host: str, port: int) -> None:
+    """A Serve that was there before keeps its own address, and says so only in a log."""
+    client: Any = _get_global_client()
+    there = client.http_config
+    if (there.host, there.port) != (host, port):
+        raise ConfigError(
+            f"--host {host} --port {port}: Ray Serve on this cluster listens on {there.host}:{there.port} already; "
+            f"give these, or end it with `serve shutdown`"
+        )
 
 
 def _refuse_taken_port(host: str, port: int) -> None:

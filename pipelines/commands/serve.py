@@ -84,9 +84,9 @@ def serve(
     """
     from pipelines.local_ray import local_cpus
     from pipelines.serve import running  # Ray is slow to import
-    from pipelines.serving.options import ServeOptions
+    from pipelines.serving.options import serve_options
 
-    options = ServeOptions(
+    options = serve_options(
         model=str(model.absolute()) if model is not None else None,
         device=device,
         replicas=replicas,

@@ -15,7 +15,7 @@ from pipelines.serving.guard import Guard, read_token
 from pipelines.serving.information_routes import HEALTH, METRICS, MODEL, PAGE, READY, add_information_routes
 from pipelines.serving.measures import Measures
 from pipelines.serving.options import ServeOptions
-from pipelines.serving.refusal import answer_refusals
+from pipelines.serving.refusal import EVERYWHERE, REFUSALS, answer_refusals
 from pipelines.serving.tagging import Classify, Tagger
 from pipelines.serving.tagging_routes import STREAM, TAG, add_tagging_routes
 
@@ -53,6 +53,8 @@ def build_api(
         "code points of the text as it was sent.",
         static_url=DOCS_FILES,
         redoc_url=None,
+        responses={status: REFUSALS[status] for status in EVERYWHERE},
+        redirect_slashes=False,  # to the address that the endpoint believes to have, which a proxy may not
         license_info={"name": "Apache-2.0"},
         # Only so that /docs can send a token; it is the Guard that checks it, before it reads a body.
         dependencies=[] if token is None else [Security(HTTPBearer(auto_error=False))],

@@ -65,6 +65,8 @@ class Guard:
             path, headers = scope["path"], Headers(scope=scope)
             if not self._is_open(path):
                 self._check_token(headers)
+            if headers.get("content-encoding", "identity").lower() != "identity":
+                raise RefusedError(415, "body: compressed; send it without Content-Encoding")
             if path not in self._streams:
                 receive = await self._whole_body(headers, receive)
         except RefusedError as refused:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
 from actors.model_files import ModelFiles
 from pipelines.pages.tagger import tagger_page
@@ -43,13 +43,19 @@ def add_information_routes(
         """Answers as long as the process does, whether or not the model is there."""
         return Status(status="ok")
 
-    @api.get(READY, summary="Does the model answer?", tags=["information"], responses={503: REFUSALS[503]})
+    @api.get(READY, summary="Does the model answer?", tags=["information"])
     async def readiness() -> Status:
         """Asks a process that holds the model."""
         await ready()
         return Status(status="ready")
 
-    @api.get(METRICS, summary="Counts for Prometheus", tags=["information"], responses={401: REFUSALS[401]})
+    @api.get(
+        METRICS,
+        summary="Counts for Prometheus",
+        tags=["information"],
+        responses={401: REFUSALS[401]},
+        response_class=PlainTextResponse,
+    )
     async def metrics() -> Response:
         """The counts of the process that answers, which is named in the label `replica`."""
         return Response(measures.exposition(admission.held), media_type=EXPOSITION_TYPE)

@@ -1,5 +1,6 @@
 """What an endpoint process counts, for Prometheus."""
 
+import asyncio
 import time
 
 import pyarrow as pa
@@ -9,6 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 OTHER = "other"
+CLIENT_LEFT = 499
+"""Nobody is there to see it; the status that nginx logs."""
 
 
 class Measures:
@@ -74,6 +77,9 @@ class Measures:
             with self._open.labels(self._replica).track_inprogress():
                 try:
                     await app(scope, receive, watch)
+                except asyncio.CancelledError:
+                    status = CLIENT_LEFT
+                    raise
                 finally:
                     self._requests.labels(self._replica, path, status).inc()
                     self._seconds.labels(self._replica, path).observe(time.perf_counter() - began)

@@ -1,9 +1,21 @@
 """The bodies of requests and answers: what FastAPI checks, and what stands in the OpenAPI document."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, StrictStr, create_model, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StrictStr,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from actors.model_files import ModelFiles
 from pipelines.outputs.manifest import installed_version
@@ -14,7 +26,37 @@ EXAMPLE = "IL-2 mRNA was found in Jurkat cells, but NF-kappa B was not."
 SECOND_EXAMPLE = "The human GM-CSF promoter binds GATA-1 in T lymphocytes."
 STREAM_EXAMPLE = f'{{"document_id": "a", "text": "{EXAMPLE}"}}\n{{"document_id": "b", "text": "{SECOND_EXAMPLE}"}}\n'
 
+NAME_CHARACTERS = 1_000
+"""Of an id, or the name of an entity."""
+
+KEEP = "Keep these entities only."
+
 Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+StrictScore = Annotated[Score, Field(strict=True)]
+Name = Annotated[StrictStr, Field(max_length=NAME_CHARACTERS)]
+
+
+def _id_as_string(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if value is None or isinstance(value, str):
+        return value
+    raise PydanticCustomError("document_id", "give a string or an integer")
+
+
+DocumentId = Annotated[
+    Name | None,
+    BeforeValidator(_id_as_string),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "maxLength": NAME_CHARACTERS}, {"type": "integer"}, {"type": "null"}]}
+    ),
+]
+
+
+ONE_OF_BOTH: list[JsonValue] = [
+    {"required": ["text"], "properties": {"text": {"type": "string"}}},
+    {"required": ["documents"], "properties": {"documents": {"type": "array"}}},
+]
 
 
 class Document(BaseModel):
@@ -22,8 +64,17 @@ class Document(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    document_id: StrictStr | StrictInt | None = Field(None, description="Yours; the document's number if not given.")
+    document_id: DocumentId = Field(None, description="Yours; the document's number, from 1, if not given or empty.")
     text: StrictStr = Field(description="What to tag. It may be empty.")
+
+
+class StreamQuery(BaseModel):
+    """What a stream is asked for, in its query."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    entities: list[Name] | None = Field(None, min_length=1, description=KEEP)
+    threshold: Score = Field(0.0, description="Drop chunks that score less.")
 
 
 class TagRequest(BaseModel):
@@ -33,9 +84,9 @@ class TagRequest(BaseModel):
 
     text: StrictStr | None = Field(None, description="One text; or give `documents`.")
     documents: list[Document] | None = Field(None, description="Several documents; or give `text`.")
-    entities: list[StrictStr] | None = Field(None, min_length=1, description="Keep these entities only.")
-    threshold: Score = Field(0.0, description="Drop chunks that score less.")
-    entity_thresholds: dict[StrictStr, Score] = Field({}, description="Thresholds of single entities.")
+    entities: list[Name] | None = Field(None, min_length=1, description=KEEP)
+    threshold: StrictScore = Field(0.0, description="Drop chunks that score less.")
+    entity_thresholds: dict[Name, StrictScore] = Field({}, description="Thresholds of single entities.")
     format: AnswerFormat = Field("json", description="Of the answer; brat is a zip of .txt and .ann files.")
 
     @model_validator(mode="after")
@@ -51,8 +102,19 @@ def document_model(options: ServeOptions) -> type[Document]:
     return create_model("Document", __base__=Document, __doc__="A document to tag.", text=(StrictStr, text))
 
 
-def tag_request(options: ServeOptions) -> type[TagRequest]:
-    """The request with the limits of this endpoint, so that they stand in its OpenAPI document."""
+def _one_of(entities: Collection[str]) -> Any:
+    """The type of an entity's name; that it is one of the model's is checked later (`ner_converter`)."""
+    return Annotated[Name, Field(json_schema_extra={"enum": list(entities)})]
+
+
+def stream_query(entities: Collection[str]) -> type[StreamQuery]:
+    """The query with the entities of this endpoint."""
+    kept: Any = (list[_one_of(entities)] | None, Field(None, min_length=1, description=KEEP))  # type: ignore[misc]
+    return create_model("StreamQuery", __base__=StreamQuery, __doc__=StreamQuery.__doc__, entities=kept)
+
+
+def tag_request(options: ServeOptions, entities: Collection[str]) -> type[TagRequest]:
+    """The request with the limits and the entities of this endpoint, so that they stand in its OpenAPI document."""
     document = document_model(options)
     examples: list[JsonValue] = [
         {"text": EXAMPLE},
@@ -79,9 +141,17 @@ def tag_request(options: ServeOptions) -> type[TagRequest]:
                 description=TagRequest.model_fields["documents"].description,
             ),
         ),
+        "entities": (
+            list[_one_of(entities)] | None,  # type: ignore[misc]  # made just now
+            Field(None, min_length=1, description=KEEP),
+        ),
+        "entity_thresholds": (
+            dict[_one_of(entities), StrictScore],  # type: ignore[misc]  # made just now
+            Field({}, description=TagRequest.model_fields["entity_thresholds"].description),
+        ),
     }
     request = create_model("TagRequest", __base__=TagRequest, __doc__="Documents to tag.", **fields)
-    request.model_config["json_schema_extra"] = {"examples": examples}
+    request.model_config["json_schema_extra"] = {"examples": examples, "oneOf": ONE_OF_BOTH}
     return request
 
 
@@ -117,6 +187,17 @@ class TagResponse(BaseModel):
     """The documents of the request, in its order."""
 
     documents: list[TaggedDocument]
+
+
+class BiocCollection(BaseModel):
+    """The documents of the request as BioC, in JSON (format `bioc`)."""
+
+    source: str
+    date: str
+    key: str
+    version: str
+    infons: dict[str, str]
+    documents: list[dict[str, JsonValue]]
 
 
 class Problem(BaseModel):

@@ -1,13 +1,24 @@
 """What an endpoint is told to do: checked before anything starts."""
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from actors.execution_providers import Device
-from pipelines.config import ActorPool
+from pipelines.config import ActorPool, ConfigError
+from pipelines.serving.problems import one_line, problems
 
 Count = Annotated[int, Field(ge=1)]
+
+
+def _named(origin: str) -> str:
+    if not re.fullmatch(r"https?://[^/*\s]+", origin):
+        raise ValueError(f"{origin!r} is no origin; name each, as in https://example.org, without a path")
+    return origin
+
+
+Origin = Annotated[str, AfterValidator(_named)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 AnswerFormat = Literal["json", "bioc", "bioc-xml", "pubtator", "brat"]
@@ -42,7 +53,7 @@ class ServeOptions(BaseModel):
     timeout: Annotated[Seconds, Field(description="Seconds that a request may take.")] = 60
     token_file: Annotated[str | None, Field(description="File with the bearer token that requests must carry.")] = None
     allow_origins: Annotated[
-        tuple[str, ...], Field(description="Origins whose pages may call the endpoint (CORS).")
+        tuple[Origin, ...], Field(description="Origins whose pages may call the endpoint, such as https://example.org.")
     ] = ()
 
     @property
@@ -53,3 +64,15 @@ class ServeOptions(BaseModel):
             ConfigError: `replicas` is neither N nor MIN:MAX.
         """
         return ActorPool.parse(self.replicas, threads=self.threads, device=self.device, option="--replicas")
+
+
+def serve_options(**options: Any) -> ServeOptions:
+    """The options, checked.
+
+    Raises:
+        ConfigError: One cannot be.
+    """
+    try:
+        return ServeOptions(**options)
+    except ValidationError as error:
+        raise ConfigError(one_line(problems(error.errors(include_input=False, include_url=False))[0])) from None

@@ -5,10 +5,13 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from pipelines.serving.messages import InvalidRequest, Problem
+from pipelines.serving.problems import problems
 
+UNREADABLE = "body: not JSON in UTF-8, or nested too deep, or with a number that is too long; correct it"
 JSON_TYPE = re.compile(r"application/([\w.-]+\+)?json\b", re.ASCII | re.IGNORECASE)
 
 
@@ -37,7 +40,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "The token is missing or wrong."},
     408: {"model": Problem, "description": "The body did not come in time."},
     413: {"model": Problem, "description": "The body is too large."},
-    415: {"model": Problem, "description": "The body is not said to be JSON."},
+    415: {"model": Problem, "description": "The body is not said to be JSON, or it is compressed."},
     422: {"model": InvalidRequest, "description": "Fields that are wrong, or too much of something."},
     429: {"model": Problem, "description": "Busy: come back after `Retry-After` seconds."},
     503: {"model": Problem, "description": "No model answers now: come back after `Retry-After` seconds."},
@@ -45,11 +48,15 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 """For the OpenAPI document."""
 
+EVERYWHERE = (408, 413, 415, 429, 503)
+"""Of these, those that the Guard and Ray Serve may answer on any path."""
+
 
 def answer_refusals(api: FastAPI) -> None:
     """Gives an API the handlers that make answers of refusals."""
     api.add_exception_handler(RefusedError, _refused)
     api.add_exception_handler(RequestValidationError, _invalid)
+    api.add_exception_handler(HTTPException, _impossible)
 
 
 async def _refused(_: Request, error: Any) -> JSONResponse:
@@ -58,10 +65,20 @@ async def _refused(_: Request, error: Any) -> JSONResponse:
 
 
 async def _invalid(request: Request, error: Any) -> JSONResponse:
-    """What is wrong, without the input: that may be huge, or hold what no answer can, such as half a character."""
-    problems = [{"loc": [*one["loc"]], "msg": one["msg"], "type": one["type"]} for one in error.errors()]
-    if any(problem["type"] == "json_invalid" for problem in problems):
-        return RefusedError(400, "body: not JSON").answer()
-    if request.method == "POST" and not JSON_TYPE.match(request.headers.get("content-type", "")):
+    found = problems(error.errors())
+    first = found[0]
+    if first["type"] == "json_invalid":
+        return RefusedError(400, f"body: {first['msg']}: character {first['loc'][-1]}; correct it").answer()
+    if first["loc"][0] == "body" and not JSON_TYPE.match(request.headers.get("content-type", "")):
         return RefusedError(415, "body: send JSON, and say so: `Content-Type: application/json`").answer()
-    return JSONResponse({"detail": problems}, 422)
+    return JSONResponse({"detail": found}, 422)
+
+
+async def _impossible(request: Request, error: Any) -> JSONResponse:
+    """What FastAPI itself refuses: a path, a method, or a body that it cannot parse."""
+    details = {
+        400: UNREADABLE,
+        404: "no such path; GET /docs shows those that there are",
+        405: f"{request.method} is not for this path; use {(error.headers or {}).get('Allow', 'another method')}",
+    }
+    return JSONResponse({"detail": details.get(error.status_code, error.detail)}, error.status_code, error.headers)

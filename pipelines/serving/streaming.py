@@ -52,16 +52,16 @@ async def read_lines(body: AsyncIterator[bytes], *, longest: int, most: int, idl
         except TimeoutError:
             yield Line(number, None, f"nothing came for {idle:g} s; the stream was ended here, send the rest again")
             return
+        *ends, rest = piece[: most - total].split(b"\n")
         total += len(piece)
-        if total > most:
-            yield Line(number, None, f"the stream is larger than {most:,} bytes; send from here on in another")
-            return
-        *ends, rest = piece.split(b"\n")
         for end in ends:
             if (found := _line(number, line, end, longest)) is not None:
                 yield found
             line.clear()
             number += 1
+        if total > most:
+            yield Line(number, None, f"the stream is larger than {most:,} bytes; send from this line on in another")
+            return
         line += rest[: longest + 1 - len(line)]  # enough to know that it is too long
     if (found := _line(number, line, b"", longest)) is not None:
         yield found

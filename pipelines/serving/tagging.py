@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from actors.model_files import ModelFiles
 from pipelines.corpora.records import Record, records_to_table
+from pipelines.schema import CHUNK
 from pipelines.serving.admission import Admission
 from pipelines.serving.batching import pieces_of
 from pipelines.stages.document_assembler import DocumentAssembler
@@ -58,3 +59,14 @@ class Tagger:
         for stage in self._stages:
             table = stage(table)
         return table
+
+
+def not_tagged(records: Sequence[Record], reason: str) -> pa.Table:
+    """Documents that did not get to the model (CHUNK), each with an error: its own, or `reason`."""
+    rows = [
+        {"document_id": record.document_id or "", "source": "request", "source_version": "", "ordinal": number}
+        | {"last": False, "text": None, "metadata": [], "error": record.error or reason}
+        | {"sentences": [], "token_count": 0, "chunks": []}
+        for number, record in enumerate(records)
+    ]
+    return pa.Table.from_pylist(rows, schema=CHUNK)

@@ -14,17 +14,20 @@ from pipelines.serving.answers import EXPORTS, NDJSON, render, render_lines
 from pipelines.serving.measures import Measures
 from pipelines.serving.messages import (
     STREAM_EXAMPLE,
+    BiocCollection,
     Document,
-    Score,
+    StreamQuery,
     TagRequest,
     TagResponse,
     document_model,
+    stream_query,
     tag_request,
 )
 from pipelines.serving.options import ServeOptions
+from pipelines.serving.problems import one_line, problems
 from pipelines.serving.refusal import REFUSALS, RefusedError
 from pipelines.serving.streaming import DuplexResponse, Line, answer_lines, read_lines
-from pipelines.serving.tagging import Tagger
+from pipelines.serving.tagging import Tagger, not_tagged
 from pipelines.stages.ner_converter import NerConverter
 from pipelines.tag_schemes import TagScheme
 
@@ -35,16 +38,17 @@ def add_tagging_routes(
     api: FastAPI, options: ServeOptions, model: ModelFiles, tagger: Tagger, measures: Measures
 ) -> None:
     """Adds the routes; the arguments are those of `build_api`, and what it made of them."""
-    body_type, line_type = tag_request(options), document_model(options)
+    known = TagScheme.of(model.labels).entities
+    body_type, line_type, query_type = tag_request(options, known), document_model(options), stream_query(known)
 
     @api.post(
         TAG,
         summary="Tag documents",
         tags=["tagging"],
         responses={
-            **REFUSALS,
+            **{status: REFUSALS[status] for status in (400, 401, 422, 504)},
             200: {
-                "model": TagResponse,
+                "model": TagResponse | BiocCollection,
                 "description": "The documents in the order of the request.",
                 "content": {media_type.split(";")[0]: {} for _, media_type in EXPORTS.values()},
             },
@@ -87,24 +91,20 @@ def add_tagging_routes(
         },
         response_class=DuplexResponse,
     )
-    async def tag_stream(
-        request: Request,
-        entities: Annotated[list[str] | None, Query(description="Keep these entities only.")] = None,
-        threshold: Annotated[Score, Query(description="Drop chunks that score less.")] = 0.0,
-    ) -> DuplexResponse:
+    async def tag_stream(request: Request, query: Annotated[query_type, Query()]) -> DuplexResponse:  # type: ignore[valid-type]
         """Tag JSON lines, `{"document_id": ..., "text": ...}` each, as they come; answers come as they are ready.
 
         A line that is no document, or could not be tagged, has its `error` in its place; the rest goes on.
         """
-        converter = ner_converter(model, entities, threshold, {}, where="query")
+        asked: StreamQuery = query
+        converter = ner_converter(model, asked.entities, asked.threshold, {}, where="query")
 
         async def answer(lines: list[Line]) -> bytes:
             records = [_record_of_line(line, line_type) for line in lines]
             try:
                 chunks = await tagger(records, converter, wait=True)
             except RefusedError as refused:
-                failed = [Record(record.document_id, None, {}, record.error or refused.detail) for record in records]
-                chunks = await tagger(failed, converter, wait=True)
+                chunks = not_tagged(records, refused.detail)
             measures.count(chunks)
             return await asyncio.to_thread(render_lines, chunks, [line.number for line in lines])
 
@@ -123,14 +123,14 @@ def ner_converter(
         RequestValidationError: The model has none of the entities.
     """
     known = TagScheme.of(model.labels).entities
-    problems = [
+    unknown = [
         {"loc": (where, field), "msg": f"the model has no entity {name!r}; it has {', '.join(known)}", "type": "entity"}
         for field, names in {"entities": entities or (), "entity_thresholds": by_entity}.items()
-        for name in names
+        for name in dict.fromkeys(names)
         if name not in known
     ]
-    if problems:
-        raise RequestValidationError(problems)
+    if unknown:
+        raise RequestValidationError(unknown)
     return NerConverter(
         labels=model.labels,
         policy=model.tag_policy,
@@ -141,7 +141,7 @@ def ner_converter(
 
 
 def _record(document: Document, number: int) -> Record:
-    return Record.of(document.document_id if document.document_id is not None else str(number), document.text)
+    return Record.of(document.document_id or str(number), document.text)
 
 
 def _record_of_line(line: Line, line_type: type[Document]) -> Record:
@@ -151,8 +151,7 @@ def _record_of_line(line: Line, line_type: type[Document]) -> Record:
         try:
             return _record(line_type.model_validate_json(line.content), line.number)
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-            problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
+            problem = one_line(problems(error.errors(include_input=False, include_url=False))[0])
     return Record(str(line.number), None, {}, problem)
 
 

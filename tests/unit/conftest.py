@@ -1,5 +1,6 @@
 """Builders that several unit tests share: tables of sentences, tokenizers and tiny real ONNX models."""
 
+import asyncio
 import io
 import json
 import sys
@@ -14,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from actors.model_files import ModelFiles
+from actors.token_classifier import TokenClassifier
 from pipelines.__main__ import main
 from pipelines.corpora.formats import READERS
 from pipelines.corpora.identity import identify
@@ -352,3 +354,24 @@ def cytotag(monkeypatch, capsys):
         return code, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture(scope="session")
+def event_loop_runner():
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="session")
+def endpoint(embedded_model, event_loop_runner):
+    """`build(**options of ServeOptions)`: a client of an endpoint with the embedded model, in this process."""
+    classifier = TokenClassifier(embedded_model)
+
+    def build(**options):
+        from tests.unit.asgi_client import make_client  # slow to import: FastAPI
+
+        if "model_files" in options:
+            return make_client(options.pop("model_files"), event_loop_runner, **options)
+        return make_client(embedded_model, event_loop_runner, classifier=classifier, **options)
+
+    return build

@@ -37,6 +37,8 @@ WIRING = {
     "pipelines.local_ray",
 }
 OUTPUTS_OF_EXPORTS = {"chunk_rows", "manifest", "output_error"}
+ROOMS_OF_SERVING = ("serving", "stages", "exports", "pages", "corpora.records", "outputs.manifest")
+ROOMS_OF_SERVING += ("schema", "config", "tag_schemes")
 
 
 def relative(path):
@@ -132,12 +134,22 @@ def test_imports_go_one_way(path):
         assert not imported(path, "pipelines.corpora", "pipelines.stages", "actors")
         assert {of.split(".")[2] for of in imported(path, "pipelines.outputs")} <= OUTPUTS_OF_EXPORTS
     else:
-        assert name.startswith(tuple(COMMAND_LINE)) or not imported(path, "pipelines.exports")
+        assert name.startswith((*COMMAND_LINE, "pipelines.serving")) or not imported(path, "pipelines.exports")
     if name in ("pipelines.schema", "pipelines.config"):
         assert imported(path, "pipelines", "actors") in (
             [],
             ["actors.execution_providers", "actors.execution_providers.Device"],
         )
+
+
+@every_module
+def test_the_endpoint_is_known_to_ray_serve_and_its_command_alone(path):
+    name = module_name(path)
+    if name.startswith("pipelines.serving"):
+        rooms = tuple(f"pipelines.{room}" for room in ROOMS_OF_SERVING)
+        assert [of for of in imported(path, "pipelines") if not of.startswith(rooms)] == []
+    elif name not in ("pipelines.serve", "pipelines.commands.serve"):
+        assert not imported(path, "pipelines.serving", "fastapi", "starlette", "pydantic")
 
 
 @pytest.mark.parametrize("name", ["chunk_statistics", "error_groups", "run_times"])
@@ -177,6 +189,7 @@ def test_tests_are_no_package():
 @pytest.mark.parametrize("module", ["pipelines.light", "pipelines.__main__"])
 def test_one_text_needs_nothing_heavy(module):
     heavy = {"ray", "torch", "transformers", "pandas", "matplotlib", "jinja2"}
+    heavy |= {"fastapi", "starlette", "pydantic", "prometheus_client"}
     code = f"import sys, {module}; print(*sorted({heavy} & set(sys.modules)), 'pyarrow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True"]
