@@ -1,7 +1,7 @@
 """Memory of the endpoint over a long time, under all that clients do.
 
-`python -m benchmarks.serve_soak --minutes 10` sends requests, streams, hostile bodies, and leaves in the middle of some, and
-prints the memory by the minute. Linux, with psutil.
+`python -m benchmarks.serve_soak --minutes 10` sends requests, streams and hostile bodies, leaves in the middle of some,
+and prints the memory by the minute. Linux, with psutil.
 """
 
 import asyncio

@@ -34,6 +34,9 @@ APPLICATION = "cytotag"
 HEALTH_PIECES = 8
 """Word pieces of the run that a health check makes: enough to know that the model answers."""
 
+HEALTH_SECONDS = 2
+"""Between health checks. By them alone does Serve notice that a process is dead."""
+
 SECONDS_TO_RESTART = 5
 """What a model takes to come back, roughly: some seconds for the process, some for the files."""
 
@@ -168,14 +171,18 @@ def build_app(args: ServeOptions) -> serve.Application:
     if pool.max_size > pool.min_size:
         sizes = {"min_replicas": pool.min_size, "max_replicas": pool.max_size}
         scale = {"autoscaling_config": {**sizes, "target_ongoing_requests": ITEMS_PER_REPLICA}}
-    drain: dict[str, Any] = {"graceful_shutdown_timeout_s": args.timeout, "graceful_shutdown_wait_loop_s": 1.0}
+    care: dict[str, Any] = {
+        "health_check_period_s": HEALTH_SECONDS,
+        "graceful_shutdown_timeout_s": args.timeout,
+        "graceful_shutdown_wait_loop_s": 1.0,
+    }
     replicas = serve.deployment(
         name="TokenClassifier",
         ray_actor_options={"num_cpus": pool.threads, "num_gpus": pool.gpus or 0, "runtime_env": environment},
         max_ongoing_requests=WAITING_ITEMS,
         max_constructor_retry_count=STARTS,
         **scale,
-        **drain,
+        **care,
     )(ModelReplica)
     endpoint = serve.deployment(
         name="Endpoint",
@@ -185,7 +192,7 @@ def build_app(args: ServeOptions) -> serve.Application:
         max_queued_requests=args.requests,
         backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
         max_constructor_retry_count=STARTS,
-        **drain,
+        **care,
     )(Endpoint)
     return endpoint.bind(model, args, replicas.bind(model, args))
 
