@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -46,21 +46,9 @@ def render(chunks: pa.Table, to: AnswerFormat) -> tuple[bytes, str]:
 
 def render_lines(chunks: pa.Table, numbers: Sequence[int]) -> bytes:
     """The documents of a CHUNK table as JSON lines, each with the number of the line that it answers."""
-    return _lines(_documents(chunks), numbers)
-
-
-def render_failed(document_ids: Sequence[str | None], errors: Sequence[str], numbers: Sequence[int]) -> bytes:
-    """The JSON lines of documents that no model could be asked about."""
-    documents: list[dict[str, Any]] = [
-        {"document_id": document_id, "sentences": [], "chunks": [], "error": error}
-        for document_id, error in zip(document_ids, errors, strict=True)
-    ]
-    return _lines(documents, numbers)
-
-
-def _lines(documents: Iterable[dict[str, Any]], numbers: Sequence[int]) -> bytes:
     return b"".join(
-        _dumps({"line": number} | document) + b"\n" for number, document in zip(numbers, documents, strict=True)
+        _dumps({"line": number} | document) + b"\n"
+        for number, document in zip(numbers, _documents(chunks), strict=True)
     )
 
 

@@ -50,11 +50,6 @@ class Measures:
         for entity in chunks["chunks"].combine_chunks().flatten().field("entity").value_counts().to_pylist():
             self._chunks.labels(self._replica, entity["values"]).inc(entity["counts"])
 
-    def count_failed(self, documents: int) -> None:
-        """Adds documents that no model could be asked about."""
-        for counter in (self._documents, self._errors):
-            counter.labels(self._replica).inc(documents)
-
     def exposition(self, waiting_pieces: int) -> bytes:
         """In Prometheus's text format."""
         self._waiting.labels(self._replica).set(waiting_pieces)

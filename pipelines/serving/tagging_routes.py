@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from actors.model_files import ModelFiles
 from pipelines.corpora.records import Record
-from pipelines.serving.answers import EXPORTS, NDJSON, render, render_failed, render_lines
+from pipelines.serving.answers import EXPORTS, NDJSON, render, render_lines
 from pipelines.serving.measures import Measures
 from pipelines.serving.messages import (
     STREAM_EXAMPLE,
@@ -99,15 +99,14 @@ def add_tagging_routes(
         converter = ner_converter(model, entities, threshold, {}, where="query")
 
         async def answer(lines: list[Line]) -> bytes:
-            records, numbers = [_record_of_line(line, line_type) for line in lines], [line.number for line in lines]
+            records = [_record_of_line(line, line_type) for line in lines]
             try:
                 chunks = await tagger(records, converter, wait=True)
             except RefusedError as refused:
-                errors = [record.error or refused.detail for record in records]
-                measures.count_failed(len(errors))
-                return render_failed([record.document_id for record in records], errors, numbers)
+                failed = [Record(record.document_id, None, {}, record.error or refused.detail) for record in records]
+                chunks = await tagger(failed, converter, wait=True)
             measures.count(chunks)
-            return await asyncio.to_thread(render_lines, chunks, numbers)
+            return await asyncio.to_thread(render_lines, chunks, [line.number for line in lines])
 
         lines = read_lines(
             request.stream(), longest=options.body_bytes, most=options.stream_bytes, idle=options.timeout
