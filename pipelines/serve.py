@@ -13,7 +13,7 @@ import pyarrow as pa
 import ray.exceptions
 from ray import serve
 from ray.serve.config import BackpressureConfig, HTTPOptions
-from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import LoggingConfig
 from starlette.types import ASGIApp
@@ -25,6 +25,7 @@ from pipelines.local_ray import native_messages_to, ray_session, wait_for_nodes
 from pipelines.poison_guard import classify
 from pipelines.serving.api import build_api
 from pipelines.serving.batching import Batcher, pieces_of, shares
+from pipelines.serving.gate import Gate
 from pipelines.serving.guard import read_token
 from pipelines.serving.options import ServeOptions
 from pipelines.serving.refusal import RefusedError
@@ -110,13 +111,19 @@ class Endpoint:
         self._replicas = replicas
 
     def __serve_build_asgi_app__(self) -> ASGIApp:  # Serve's name
-        return build_api(
+        api = build_api(
             self._options,
             model=self._model,
             classify=self._classify,
             ready=self._ready,
             replica=serve.get_replica_context().replica_id.unique_id,
         )
+        self._gate = Gate(api, retry_after=SECONDS_TO_RESTART)
+        return self._gate
+
+    async def drain(self) -> None:
+        """Refuses what comes from now on; returns when all that is there is answered."""
+        await self._gate.close()
 
     async def _classify(self, tokens: pa.Table) -> pa.Table:
         """TOKEN to TAG; documents that make more than a batch go to several processes."""
@@ -231,7 +238,14 @@ def running(options: ServeOptions, *, host: str, port: int, address: str | None)
         try:
             yield
         finally:
-            serve.delete(APPLICATION)  # waits for what is being answered; a cluster's Serve may have other applications
+            _drain(options.timeout)
+            serve.delete(APPLICATION)  # a cluster's Serve may have other applications
+
+
+def _drain(seconds: float) -> None:
+    """Waits until what was asked is answered. Serve deletes the models at once, whoever still wants to ask them."""
+    with contextlib.suppress(ray.exceptions.RayError, RayServeException, TimeoutError):
+        serve.get_deployment_handle("Endpoint", APPLICATION).broadcast("drain").results(timeout_s=seconds)
 
 
 def _reason() -> str:

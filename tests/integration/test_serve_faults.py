@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import psutil
 import pytest
 
 from benchmarks.endpoint import FRONT, MODEL, PROXY, serving, tag, text_body
@@ -367,14 +366,35 @@ def test_what_was_accepted_is_answered_before_it_stops(texts, say):
 
         asyncio.run(load())
         assert endpoint.process.wait() == 0
-    statuses = Counter((answer.status, answer.body[:40] if not answer.status else b"") for _, answer in answers)
-    say(f"stopped under load: {dict(statuses)}")
+    say(f"stopped under load: {dict(Counter(answer.status for _, answer in answers))}")
+    gone = min(
+        answer.began for _, answer in answers if answer.status in (0, 404)
+    )  # Serve knows no application any more
     for text, answer in answers:
-        if answer.status == 200:
-            assert answer.chunks == [texts.of[text]]
-        else:
-            assert answer.status in (0, 404, 503)
-    assert not [process for process in psutil.process_iter() if process.ppid() == endpoint.process.pid]
+        check(answer, text, texts, refusals=(503,), silent=(404, 0) if answer.began >= gone else ())
+    assert sum(answer.status == 200 for _, answer in answers) > CLIENTS
+
+
+def test_what_was_accepted_and_has_yet_to_reach_the_model_is_answered_too(texts):
+    """Serve deletes the models and what asks them at once."""
+    with serving() as endpoint:
+        (front,) = endpoint.processes(FRONT)
+
+        async def scenario():
+            async with endpoint.session() as session:
+                front.suspend()
+                requests = [asyncio.create_task(tag(session, text_body(text))) for text in texts.all[:CLIENTS]]
+                await asyncio.sleep(0.5)
+                endpoint.process.send_signal(signal.SIGTERM)
+                await asyncio.sleep(1)
+                front.resume()
+                return await asyncio.gather(*requests)
+
+        answers = asyncio.run(scenario())
+        assert endpoint.process.wait(BACK_SECONDS) == 0
+    for text, answer in zip(texts.all, answers, strict=False):
+        check(answer, text, texts, refusals=(503,))
+    assert {answer.status for answer in answers} >= {200}
 
 
 def test_memory_is_flat(tmp_path, say):
