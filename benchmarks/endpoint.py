@@ -13,10 +13,14 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
 import psutil
+
+STARTED = "Ctrl-C stops"
+"""What it says when it answers, and can be stopped."""
 
 START_SECONDS = 180
 STOP_SECONDS = 90
@@ -97,14 +101,15 @@ def serving(*options: str) -> Iterator[Endpoint]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "pipelines", "serve", "--port", str(port), *options]
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603  # our own command
+    with tempfile.TemporaryDirectory(prefix="cytotag-serve-") as folder:
+        said = Path(folder, "said")
+        with said.open("wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603  # our own command
         endpoint, began = Endpoint(f"http://127.0.0.1:{port}", process), time.monotonic()
         try:
-            while not _is_ready(endpoint):
+            while STARTED not in said.read_text(encoding="utf-8"):
                 if process.poll() is not None or time.monotonic() - began > START_SECONDS:
-                    log.seek(0)
-                    raise RuntimeError(f"cytotag serve did not start: {log.read().decode()[-2000:]}")
+                    raise RuntimeError(f"cytotag serve did not start: {said.read_text(encoding='utf-8')[-2000:]}")
                 time.sleep(0.2)
             yield endpoint
         finally:
@@ -114,13 +119,6 @@ def serving(*options: str) -> Iterator[Endpoint]:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
-
-
-def _is_ready(endpoint: Endpoint) -> bool:
-    try:
-        return "ready" in endpoint.get("/ready")
-    except OSError:
-        return False
 
 
 async def tag(session: aiohttp.ClientSession, body: bytes, **headers: str) -> Answer:

@@ -18,7 +18,8 @@ class Gate:
     def __init__(self, app: ASGIApp, *, retry_after: int) -> None:
         self._app, self._retry_after = app, retry_after
         self._inside, self._closed = 0, False
-        self._left = asyncio.Condition()
+        self._empty = asyncio.Event()
+        self._empty.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or refuses it."""
@@ -30,15 +31,15 @@ class Gate:
             await refused.answer()(scope, receive, send)
             return
         self._inside += 1
+        self._empty.clear()
         try:
             await self._app(scope, receive, send)
         finally:
             self._inside -= 1
-            async with self._left:
-                self._left.notify_all()
+            if not self._inside:
+                self._empty.set()
 
     async def close(self) -> None:
         """Lets nobody in from now on; returns when nobody is left inside."""
         self._closed = True
-        async with self._left:
-            await self._left.wait_for(lambda: not self._inside)
+        await self._empty.wait()

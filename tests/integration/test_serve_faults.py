@@ -394,7 +394,7 @@ def test_what_was_accepted_and_has_yet_to_reach_the_model_is_answered_too(texts)
         assert endpoint.process.wait(BACK_SECONDS) == 0
     for text, answer in zip(texts.all, answers, strict=False):
         check(answer, text, texts, refusals=(503,))
-    assert {answer.status for answer in answers} >= {200}
+    assert any(answer.status == 200 for answer in answers)
 
 
 def test_memory_is_flat(tmp_path, say):
