@@ -132,7 +132,7 @@ def test_five_times_what_it_can_hold_is_refused_in_words_and_who_comes_back_is_a
 
 
 def kill_under_load(endpoint, texts, victim, **allowed):
-    """Kills a process while eight clients send, and goes on for as long as it takes to be back.
+    """Kills a process, if there is one to kill, while eight clients send, and goes on for as long as it takes to be back.
 
     Returns:
         Seconds until an answer to what was sent after the kill; the text and answer of each request.
@@ -156,7 +156,8 @@ def kill_under_load(endpoint, texts, victim, **allowed):
             for _ in range(CLIENTS):
                 group.create_task(client(session, choice, killed))
             await asyncio.sleep(2)
-            victim.kill()
+            if victim is not None:
+                victim.kill()
             killed.set_result(time.perf_counter())
         return back - killed.result()
 
@@ -164,6 +165,11 @@ def kill_under_load(endpoint, texts, victim, **allowed):
     for text, answer in answers:
         check(answer, text, texts, **allowed)
     return seconds, answers
+
+
+def test_nothing_is_killed_and_nothing_refused(endpoint, texts):
+    _, answers = kill_under_load(endpoint, texts, None, refusals=())
+    assert len(answers) > CLIENTS
 
 
 def test_the_models_process_is_killed_under_load(endpoint, texts, say):
