@@ -132,7 +132,7 @@ def test_five_times_what_it_can_hold_is_refused_in_words_and_who_comes_back_is_a
 
 
 def kill_under_load(endpoint, texts, victim, **allowed):
-    """Kills a process, if there is one to kill, while eight clients send, and goes on for as long as it takes to be back.
+    """Kills a process, or nothing, while eight clients send, and goes on for as long as it takes to be back.
 
     Returns:
         Seconds until an answer to what was sent after the kill; the text and answer of each request.
