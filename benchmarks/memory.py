@@ -2,7 +2,7 @@
 
 `python -m benchmarks.memory growth` tags a generated PubMed baseline and one ten times as large, and prints the peak
 memory of the driver and of its workers in both. `python -m benchmarks.memory soak --minutes 20` lets one run go on and
-prints the memory by the minute. Linux, with psutil.
+prints the memory by the minute. `benchmarks.serve_soak` does so of an endpoint. Linux, with psutil.
 """
 
 import contextlib
@@ -49,8 +49,7 @@ class MemorySamples:
         processes = [psutil.Process(driver)]
         for process in [*processes, *processes[0].children(recursive=True)]:
             with contextlib.suppress(psutil.Error):  # it ended since
-                memory = process.memory_info()
-                held[_role(process, driver)] += memory.rss - memory.shared
+                held[_role(process, driver)] += private_bytes(process)
         self.seconds.append(seconds)
         for role, size in held.items():
             self.by_role[role].append(size)
@@ -63,6 +62,16 @@ class MemorySamples:
         """The most that driver and workers held together in these seconds."""
         rows = zip(self.seconds, self.by_role["driver"], self.by_role["workers"], strict=True)
         return max((driver + workers for second, driver, workers in rows if start <= second < end), default=0)
+
+
+def private_bytes(process: psutil.Process) -> int:
+    """What a process holds for itself.
+
+    Raises:
+        psutil.Error: It ended.
+    """
+    memory = process.memory_info()
+    return int(memory.rss - memory.shared)
 
 
 def _role(process: psutil.Process, driver: int) -> str:
@@ -140,6 +149,11 @@ def soak(
         corpus = Path(folder, "corpus")
         write_baseline(corpus, files=citations // FILE_CITATIONS, citations=FILE_CITATIONS, updates=0, seed=1)
         samples, _ = watch(_tag(corpus, Path(folder, "chunks"), options), limit_seconds=minutes * 60)
+    print_by_minute(samples)
+
+
+def print_by_minute(samples: MemorySamples) -> None:
+    """The memory over time, and whether it grew."""
     end = samples.seconds[-1]
     table = Table(title="peak private memory of driver and workers")
     table.add_column("minutes")

@@ -14,7 +14,7 @@ import ray.exceptions
 from ray import serve
 from ray.serve.config import BackpressureConfig, HTTPOptions
 from ray.serve.context import _get_global_client
-from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import LoggingConfig
 from starlette.types import ASGIApp
@@ -26,6 +26,7 @@ from pipelines.isolation import classify
 from pipelines.local_ray import native_messages_to, ray_session, wait_for_nodes
 from pipelines.serving.api import build_api
 from pipelines.serving.batching import Batcher, pieces_of, shares
+from pipelines.serving.gate import Gate
 from pipelines.serving.guard import read_token
 from pipelines.serving.options import ServeOptions
 from pipelines.serving.refusal import RefusedError
@@ -34,6 +35,9 @@ APPLICATION = "cytotag"
 
 HEALTH_PIECES = 8
 """Word pieces of the run that a health check makes: enough to know that the model answers."""
+
+HEALTH_SECONDS = 2
+"""Between health checks. By them alone does Serve notice that a process is dead."""
 
 SECONDS_TO_RESTART = 5
 """What a model takes to come back, roughly: some seconds for the process, some for the files."""
@@ -108,13 +112,19 @@ class Endpoint:
         self._replicas = replicas
 
     def __serve_build_asgi_app__(self) -> ASGIApp:  # Serve's name
-        return build_api(
+        api = build_api(
             self._options,
             model=self._model,
             classify=self._classify,
             ready=self._ready,
             replica=serve.get_replica_context().replica_id.unique_id,
         )
+        self._gate = Gate(api, retry_after=SECONDS_TO_RESTART)
+        return self._gate
+
+    async def drain(self) -> None:
+        """Refuses what comes from now on; returns when all that is there is answered."""
+        await self._gate.close()
 
     async def _classify(self, tokens: pa.Table) -> pa.Table:
         """TOKEN to TAG; documents that make more than a batch go to several processes."""
@@ -169,14 +179,18 @@ def build_app(args: ServeOptions) -> serve.Application:
     if pool.max_size > pool.min_size:
         sizes = {"min_replicas": pool.min_size, "max_replicas": pool.max_size}
         scale = {"autoscaling_config": {**sizes, "target_ongoing_requests": ITEMS_PER_REPLICA}}
-    drain: dict[str, Any] = {"graceful_shutdown_timeout_s": args.timeout, "graceful_shutdown_wait_loop_s": 1.0}
+    care: dict[str, Any] = {
+        "health_check_period_s": HEALTH_SECONDS,
+        "graceful_shutdown_timeout_s": args.timeout,
+        "graceful_shutdown_wait_loop_s": 1.0,
+    }
     replicas = serve.deployment(
         name="TokenClassifier",
         ray_actor_options={"num_cpus": pool.threads, "num_gpus": pool.gpus or 0, "runtime_env": environment},
         max_ongoing_requests=WAITING_ITEMS,
         max_constructor_retry_count=STARTS,
         **scale,
-        **drain,
+        **care,
     )(ModelReplica)
     endpoint = serve.deployment(
         name="Endpoint",
@@ -186,7 +200,7 @@ def build_app(args: ServeOptions) -> serve.Application:
         max_queued_requests=args.requests,
         backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
         max_constructor_retry_count=STARTS,
-        **drain,
+        **care,
     )(Endpoint)
     return endpoint.bind(model, args, replicas.bind(model, args))
 
@@ -226,7 +240,14 @@ def running(options: ServeOptions, *, host: str, port: int, address: str | None)
         try:
             yield
         finally:
-            serve.delete(APPLICATION)  # waits for what is being answered; a cluster's Serve may have other applications
+            _drain(options.timeout)
+            serve.delete(APPLICATION)  # a cluster's Serve may have other applications
+
+
+def _drain(seconds: float) -> None:
+    """Waits until what was asked is answered. Serve deletes the models at once, whoever still wants to ask them."""
+    with contextlib.suppress(ray.exceptions.RayError, RayServeException, TimeoutError):
+        serve.get_deployment_handle("Endpoint", APPLICATION).broadcast("drain").results(timeout_s=seconds)
 
 
 def _reason() -> str:

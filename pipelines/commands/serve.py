@@ -37,6 +37,12 @@ def serve(
         int,
         typer.Option(min=1, help="Processes that take requests, split and tokenize.", rich_help_panel="Machine"),
     ] = 1,
+    batch_pieces: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Word pieces that requests fill together; 1: each by itself.", rich_help_panel="Machine"
+        ),
+    ] = 8192,
     address: Annotated[
         str | None,
         typer.Option(
@@ -92,6 +98,7 @@ def serve(
         replicas=replicas,
         threads=threads or (local_cpus() if replicas == "1" and address is None else 1),
         endpoints=endpoints,
+        batch_pieces=batch_pieces,
         documents=documents,
         characters=characters,
         body_bytes=body_bytes,

@@ -1,7 +1,11 @@
 """The files to start clusters from, checked without a cloud, a docker or a Kubernetes."""
 
 import copy
+import importlib
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -10,11 +14,19 @@ import ray
 import yaml
 from botocore.session import Session
 from botocore.validate import ParamValidator
+from pydantic import ValidationError
+from ray.serve import Application
+from ray.serve.schema import ServeDeploySchema
+
+from pipelines.config import TASK_CPUS
+from pipelines.serving.options import ServeOptions
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "docs" / "deploy"
 AWS = yaml.safe_load((ROOT / "cluster.yaml").read_text(encoding="utf-8"))
 ON_PREMISE = yaml.safe_load((DEPLOY / "cluster-onprem.yaml").read_text(encoding="utf-8"))
+SERVE = yaml.safe_load((DEPLOY / "serve.yaml").read_text(encoding="utf-8"))
+RAY_SERVICE = yaml.safe_load((DEPLOY / "rayservice.yaml").read_text(encoding="utf-8"))
 RAY_JOB = yaml.safe_load((DEPLOY / "rayjob.yaml").read_text(encoding="utf-8"))
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
 IMAGE = re.compile(rf"<registry>/cytotag:{re.escape(ray.__version__)}-py311-(cpu|gpu)")
@@ -147,14 +159,22 @@ def test_ray_start_knows_the_options(config):
         assert set(re.findall(r"--[a-z-]+", command)) <= known
 
 
+def cluster_of(kuberay):
+    """The cluster that a RayJob or a RayService asks for."""
+    return kuberay["spec"]["rayClusterSpec" if kuberay["kind"] == "RayJob" else "rayClusterConfig"]
+
+
+kuberay_files = pytest.mark.parametrize("config", [RAY_JOB, RAY_SERVICE], ids=["rayjob", "rayservice"])
+
+
 def images():
     yield AWS["docker"]["image"], "cpu"
     yield AWS["available_node_types"]["gpu_worker"]["docker"]["worker_image"], "gpu"
     yield ON_PREMISE["docker"]["image"], "cpu"
-    cluster = RAY_JOB["spec"]["rayClusterSpec"]
-    yield cluster["headGroupSpec"]["template"]["spec"]["containers"][0]["image"], "cpu"
-    for group in cluster["workerGroupSpecs"]:
-        yield group["template"]["spec"]["containers"][0]["image"], group["groupName"]
+    for cluster in map(cluster_of, (RAY_JOB, RAY_SERVICE)):
+        yield cluster["headGroupSpec"]["template"]["spec"]["containers"][0]["image"], "cpu"
+        for group in cluster["workerGroupSpecs"]:
+            yield group["template"]["spec"]["containers"][0]["image"], group["groupName"]
 
 
 def test_the_images_are_pinned_to_the_ray_that_is_installed():
@@ -163,7 +183,7 @@ def test_the_images_are_pinned_to_the_ray_that_is_installed():
         assert match[1] == platform
     assert f"FROM rayproject/ray:{ray.__version__}-py311-${{PLATFORM}}" in DOCKERFILE
     assert f'"ray[data,serve]=={ray.__version__}"' in DOCKERFILE
-    assert RAY_JOB["spec"]["rayClusterSpec"]["rayVersion"] == ray.__version__
+    assert {cluster_of(config)["rayVersion"] for config in (RAY_JOB, RAY_SERVICE)} == {ray.__version__}
 
 
 def test_the_dockerfile_copies_what_the_package_is_made_of():
@@ -184,6 +204,9 @@ KUBERAY = {
     "RayJob": "apiVersion! kind! metadata! spec!",
     "RayJobSpec": "entrypoint! submissionMode backoffLimit activeDeadlineSeconds shutdownAfterJobFinishes "
     "ttlSecondsAfterFinished rayClusterSpec! runtimeEnvYAML submitterPodTemplate",
+    "RayService": "apiVersion! kind! metadata! spec!",
+    "RayServiceSpec": "serveConfigV2! rayClusterConfig! serveService upgradeStrategy excludeHeadPodFromServeSvc "
+    "rayClusterDeletionDelaySeconds",
     "RayClusterSpec": "rayVersion! authOptions enableInTreeAutoscaling autoscalerOptions headGroupSpec! "
     "workerGroupSpecs!",
     "AuthOptions": "mode!",
@@ -195,14 +218,14 @@ KUBERAY = {
 }
 
 
-def kuberay_mistakes(job):
-    """Fields that a RayJob has too many or too few, by the kind of object they stand in."""
-    cluster = job["spec"]["rayClusterSpec"]
+def kuberay_mistakes(config):
+    """Fields that a RayJob or RayService has too many or too few, by the kind of object they stand in."""
+    cluster = cluster_of(config)
     groups = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
     pods = [group["template"]["spec"] for group in groups]
     objects = [
-        ("RayJob", job),
-        ("RayJobSpec", job["spec"]),
+        (config["kind"], config),
+        (f"{config['kind']}Spec", config["spec"]),
         ("RayClusterSpec", cluster),
         ("AuthOptions", cluster["authOptions"]),
         ("AutoscalerOptions", cluster["autoscalerOptions"]),
@@ -227,21 +250,29 @@ def test_rayjob_has_the_fields_of_kuberay():
     assert kuberay_mistakes(wrong) == {("WorkerGroupSpec", "maxReplica"), ("RayJobSpec", "entrypoint")}
 
 
-def test_rayjob_the_head_runs_no_tasks_and_pods_have_what_they_ask_for():
-    cluster = RAY_JOB["spec"]["rayClusterSpec"]
+@kuberay_files
+def test_kuberay_the_head_runs_no_tasks_and_pods_have_what_they_ask_for(config):
+    cluster = cluster_of(config)
     head, groups = cluster["headGroupSpec"], cluster["workerGroupSpecs"]
     assert head["rayStartParams"]["num-cpus"] == "0"
     assert cluster["authOptions"] == {"mode": "token"}
     assert cluster["enableInTreeAutoscaling"] is True
-    assert [group["labels"] for group in groups] == [{"pool": "cpu"}, {"pool": "gpu"}]
+    assert [group["labels"] for group in groups] == [{"pool": group["groupName"]} for group in groups]
     for group in (head, *groups):
         assert all(isinstance(value, str) for value in group["rayStartParams"].values())  # KubeRay takes text only
         pod = group["template"]["spec"]
         (container,) = pod["containers"]
         assert container["resources"]["requests"] == container["resources"]["limits"]
-        assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+        assert {mount["name"] for mount in container.get("volumeMounts", ())} == {
+            volume["name"] for volume in pod.get("volumes", ())
+        }
     for group in groups:
         assert group["minReplicas"] <= group["replicas"] <= group["maxReplicas"]
+
+
+def test_rayjob_has_a_pool_of_gpus():
+    groups = cluster_of(RAY_JOB)["workerGroupSpecs"]
+    assert [group["groupName"] for group in groups] == ["cpu", "gpu"]
     assert "nvidia.com/gpu" in groups[1]["template"]["spec"]["containers"][0]["resources"]["limits"]
 
 
@@ -256,3 +287,67 @@ def test_rayjob_runs_a_command_that_cytotag_knows():
     assert {word for word in words if word.startswith("--")} <= known
     assert words[words.index("--labels") + 1] == "pool=cpu"
     assert float(words[words.index("--wait") + 1]) > 0
+
+
+def options_of(serve):
+    (application,) = serve["applications"]
+    return ServeOptions(**application["args"])
+
+
+def test_serve_yaml_is_what_serve_build_gives(tmp_path):
+    """But that the application is named by what builds it, with its arguments, from which the deployments come."""
+    module = "built_for_serve_yaml"
+    (tmp_path / f"{module}.py").write_text(
+        "from pipelines.serve import build_app\nfrom pipelines.serving.options import ServeOptions\n"
+        f"app = build_app(ServeOptions(**{SERVE['applications'][0]['args']!r}))\n",
+        encoding="utf-8",
+    )
+    built = tmp_path / "serve.yaml"
+    command = [sys.executable, "-m", "ray.serve.scripts", "build", f"{module}:app", "-d", tmp_path, "-o", built]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, capture_output=True)
+    fresh = yaml.safe_load(built.read_text(encoding="utf-8"))
+    (application,) = fresh["applications"]
+    deployments = application.pop("deployments")
+    ours = SERVE["applications"][0]
+    application |= {name: ours[name] for name in ("name", "import_path", "args")}
+    assert fresh == SERVE
+    by_name = {deployment["name"]: deployment for deployment in deployments}
+    assert by_name["TokenClassifier"]["ray_actor_options"]["num_cpus"] == options_of(SERVE).threads
+    assert by_name["Endpoint"]["num_replicas"] == options_of(SERVE).endpoints
+
+
+def test_serve_yaml_is_taken_by_serve_and_its_application_can_be_built():
+    schema = ServeDeploySchema.model_validate(SERVE)
+    (application,) = schema.applications
+    module, name = application.import_path.split(":")
+    assert isinstance(getattr(importlib.import_module(module), name)(options_of(SERVE)), Application)
+    assert application.name == importlib.import_module(module).APPLICATION
+    with pytest.raises(ValidationError, match="replica"):
+        ServeOptions(**{**application.args, "replica": 2})
+
+
+def test_what_listens_on_all_addresses_wants_a_token():
+    for serve in (SERVE, yaml.safe_load(RAY_SERVICE["spec"]["serveConfigV2"])):
+        assert options_of(serve).token_file
+    assert SERVE["http_options"]["host"] == "0.0.0.0"  # noqa: S104  # what is asserted
+
+
+def test_rayservice_runs_the_application_of_serve_yaml():
+    assert (RAY_SERVICE["apiVersion"], RAY_SERVICE["kind"]) == ("ray.io/v1", "RayService")
+    assert not kuberay_mistakes(RAY_SERVICE)
+    config = yaml.safe_load(RAY_SERVICE["spec"]["serveConfigV2"])
+    assert config["applications"] == SERVE["applications"]
+    ServeDeploySchema.model_validate(config)
+
+
+def test_rayservice_the_nodes_hold_the_models_and_the_token():
+    (group,) = cluster_of(RAY_SERVICE)["workerGroupSpecs"]
+    options, pod = options_of(SERVE), group["template"]["spec"]
+    (container,) = pod["containers"]
+    cpus = float(container["resources"]["limits"]["cpu"])
+    assert options.pool.min_size * options.threads + options.endpoints * TASK_CPUS <= group["minReplicas"] * cpus
+    models = int((cpus - options.endpoints * TASK_CPUS) // options.threads)
+    assert options.pool.max_size <= models * group["maxReplicas"]
+    (mount,) = container["volumeMounts"]
+    assert Path(options.token_file).parent == Path(mount["mountPath"])
+    assert pod["volumes"][0]["secret"]

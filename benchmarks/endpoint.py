@@ -1,0 +1,138 @@
+"""`cytotag serve` as a process of its own, and the client that asks it."""
+
+import asyncio
+import contextlib
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiohttp
+import psutil
+
+STARTED = "Ctrl-C stops"
+"""What it says when it answers, and can be stopped."""
+
+START_SECONDS = 180
+STOP_SECONDS = 90
+MODEL, FRONT, PROXY = "ServeReplica:cytotag:TokenClassifier", "ServeReplica:cytotag:Endpoint", "ProxyActor"
+"""What the processes of an endpoint are called, by the titles that Ray gives them."""
+
+HEADERS = {"Content-Type": "application/json"}
+
+
+class Answer(NamedTuple):
+    """What came of a request. `status` is 0 where the connection broke."""
+
+    status: int
+    retry_after: str | None
+    body: bytes
+    began: float
+    ended: float
+
+    @property
+    def chunks(self) -> list[list[dict[str, Any]]]:
+        """The chunks of each document."""
+        return [document["chunks"] for document in json.loads(self.body)["documents"]]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A `cytotag serve` that runs.
+
+    Attributes:
+        url: Where it answers.
+        process: The command.
+    """
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def session(self) -> aiohttp.ClientSession:
+        """A client with as many connections as requests."""
+        return aiohttp.ClientSession(
+            self.url, connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=120)
+        )
+
+    def processes(self, title: str = "") -> list[psutil.Process]:
+        """The processes of Ray's that it started and whose title has `title`; without one, all."""
+        found = []
+        for process in psutil.Process(self.process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):  # it ended since
+                if title in " ".join(process.cmdline()):
+                    found.append(process)
+        return found
+
+    def get(self, path: str) -> str:
+        """The body of a page.
+
+        Raises:
+            urllib.error.HTTPError: The answer is none.
+        """
+        with urllib.request.urlopen(self.url + path, timeout=30) as answer:  # noqa: S310  # http
+            return str(answer.read().decode())
+
+    def waiting_pieces(self) -> int:
+        """Word pieces that hold room, by `/metrics`."""
+        return int(float(re.findall(r"^cytotag_waiting_pieces\{.*\} (\S+)$", self.get("/metrics"), re.MULTILINE)[0]))
+
+    def stop(self) -> int:
+        """Stops it as a user does, and gives its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_SECONDS)
+
+
+@contextlib.contextmanager
+def serving(*options: str) -> Iterator[Endpoint]:
+    """Runs `cytotag serve` with a Ray of its own on a free port of the loopback, and stops it after.
+
+    Raises:
+        RuntimeError: It ended before it answered, or took too long.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "pipelines", "serve", "--port", str(port), *options]
+    with tempfile.TemporaryDirectory(prefix="cytotag-serve-") as folder:
+        said = Path(folder, "said")
+        with said.open("wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603  # our own command
+        endpoint, began = Endpoint(f"http://127.0.0.1:{port}", process), time.monotonic()
+        try:
+            while STARTED not in said.read_text(encoding="utf-8"):
+                if process.poll() is not None or time.monotonic() - began > START_SECONDS:
+                    raise RuntimeError(f"cytotag serve did not start: {said.read_text(encoding='utf-8')[-2000:]}")
+                time.sleep(0.2)
+            yield endpoint
+        finally:
+            if process.poll() is None:
+                try:
+                    endpoint.stop()
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+async def tag(session: aiohttp.ClientSession, body: bytes, **headers: str) -> Answer:
+    """Sends one request."""
+    began = time.perf_counter()
+    try:
+        async with session.post("/v1/tag", data=body, headers=HEADERS | headers) as answer:
+            content = await answer.read()
+            status, retry_after = answer.status, answer.headers.get("Retry-After")
+    except (aiohttp.ClientError, asyncio.IncompleteReadError) as error:
+        status, retry_after, content = 0, None, repr(error).encode()
+    return Answer(status, retry_after, content, began, time.perf_counter())
+
+
+def text_body(text: str) -> bytes:
+    """A request with one text."""
+    return json.dumps({"text": text}).encode()
