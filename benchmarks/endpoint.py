@@ -10,9 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,10 +54,34 @@ class Endpoint:
     Attributes:
         url: Where it answers.
         process: The command.
+        log: What it says.
     """
 
     url: str
     process: subprocess.Popen[bytes]
+    log: Path
+
+    def said(self) -> list[str]:
+        """The lines that it printed so far."""
+        return self.log.read_text(encoding="utf-8").splitlines()
+
+    def ask(
+        self,
+        path: str,
+        body: dict[str, Any] | bytes | None = None,
+        headers: Mapping[str, str] = {},
+        timeout: float = 60,
+    ) -> tuple[int, Message, bytes]:
+        """Status, headers and body of an answer; a body is sent as JSON, unless `headers` say otherwise."""
+        content = json.dumps(body).encode() if isinstance(body, dict) else body
+        sent = HEADERS | dict(headers) if content is not None else dict(headers)
+        request = urllib.request.Request(self.url + path, content, sent)  # noqa: S310  # http
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310  # http
+                return answer.status, answer.headers, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.headers, error.read()
 
     def session(self) -> aiohttp.ClientSession:
         """A client with as many connections as requests."""
@@ -72,18 +98,13 @@ class Endpoint:
                     found.append(process)
         return found
 
-    def get(self, path: str) -> str:
-        """The body of a page.
-
-        Raises:
-            urllib.error.HTTPError: The answer is none.
-        """
-        with urllib.request.urlopen(self.url + path, timeout=30) as answer:  # noqa: S310  # http
-            return str(answer.read().decode())
-
     def waiting_pieces(self) -> int:
         """Word pieces that hold room, by `/metrics`."""
-        return int(float(re.findall(r"^cytotag_waiting_pieces\{.*\} (\S+)$", self.get("/metrics"), re.MULTILINE)[0]))
+        return int(
+            float(
+                re.findall(r"^cytotag_waiting_pieces\{.*\} (\S+)$", self.ask("/metrics")[2].decode(), re.MULTILINE)[0]
+            )
+        )
 
     def stop(self) -> int:
         """Stops it as a user does, and gives its exit code."""
@@ -92,24 +113,23 @@ class Endpoint:
 
 
 @contextlib.contextmanager
-def serving(*options: str) -> Iterator[Endpoint]:
-    """Runs `cytotag serve` with a Ray of its own on a free port of the loopback, and stops it after.
+def serving(*options: str, port: int | None = None) -> Iterator[Endpoint]:
+    """Runs `cytotag serve`, on a free port of the loopback where none is given, and stops it after.
 
     Raises:
         RuntimeError: It ended before it answered, or took too long.
     """
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = port or free_port()
     command = [sys.executable, "-m", "pipelines", "serve", "--port", str(port), *options]
     with tempfile.TemporaryDirectory(prefix="cytotag-serve-") as folder:
-        said = Path(folder, "said")
-        with said.open("wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603  # our own command
-        endpoint, began = Endpoint(f"http://127.0.0.1:{port}", process), time.monotonic()
+        log = Path(folder, "said")
+        with log.open("wb") as file:
+            process = subprocess.Popen(command, stdout=file, stderr=file)  # noqa: S603  # our own command
+        endpoint, began = Endpoint(f"http://127.0.0.1:{port}", process, log), time.monotonic()
         try:
-            while STARTED not in said.read_text(encoding="utf-8"):
+            while not any(STARTED in line for line in endpoint.said()):
                 if process.poll() is not None or time.monotonic() - began > START_SECONDS:
-                    raise RuntimeError(f"cytotag serve did not start: {said.read_text(encoding='utf-8')[-2000:]}")
+                    raise RuntimeError(f"cytotag serve did not start: {endpoint.said()[-20:]}")
                 time.sleep(0.2)
             yield endpoint
         finally:
@@ -119,6 +139,13 @@ def serving(*options: str) -> Iterator[Endpoint]:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
 
 
 async def tag(session: aiohttp.ClientSession, body: bytes, **headers: str) -> Answer:

@@ -1,37 +1,28 @@
 """The endpoint on Ray Serve: `cytotag serve`, or `serve run pipelines.serve:build_app`."""
 
 import asyncio
-import contextlib
-import logging
-import socket
-from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
 import ray.exceptions
 from ray import serve
-from ray.serve.config import BackpressureConfig, HTTPOptions
-from ray.serve.context import _get_global_client
-from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
+from ray.serve.config import BackpressureConfig
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
-from ray.serve.schema import LoggingConfig
 from starlette.types import ASGIApp
 
 from actors.model_files import ModelError, ModelFiles
 from actors.token_classifier import TokenClassifier
-from pipelines.config import TASK_CPUS, ConfigError, RunStoppedError
+from pipelines.config import TASK_CPUS
 from pipelines.isolation import classify
-from pipelines.local_ray import native_messages_to, ray_session, wait_for_nodes
 from pipelines.serving.api import build_api
 from pipelines.serving.batching import Batcher, pieces_of, shares
 from pipelines.serving.gate import Gate
-from pipelines.serving.guard import read_token
 from pipelines.serving.options import ServeOptions
 from pipelines.serving.refusal import RefusedError
 
-APPLICATION = "cytotag"
+MODEL, ENDPOINT = "TokenClassifier", "Endpoint"
+"""What the two deployments are called."""
 
 HEALTH_PIECES = 8
 """Word pieces of the run that a health check makes: enough to know that the model answers."""
@@ -151,19 +142,24 @@ async def _answers(responses: list[Any]) -> list[Any]:
     """
     try:
         return await asyncio.gather(*responses)
-    except UNREACHABLE:
-        raise RefusedError(
-            503, "the model's process ended, another starts; send the request again", retry_after=SECONDS_TO_RESTART
-        ) from None
-    except BackPressureError:
-        raise RefusedError(429, "busy: too much waits for the model; try again later", retry_after=1) from None
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, ModelError):
-            raise RefusedError(503, f"the model fails: {error.cause}", retry_after=SECONDS_TO_RESTART) from None
-        raise
-    finally:
+    except BaseException as error:
         for response in responses:
             response.cancel()
+        if refused := _refusal(error):
+            raise refused from None
+        raise
+
+
+def _refusal(error: BaseException) -> RefusedError | None:
+    """What a failure of Serve's means to who asked; None for one that is nobody's but ours."""
+    if isinstance(error, UNREACHABLE):
+        again = "the model's process ended, another starts; send the request again"
+        return RefusedError(503, again, retry_after=SECONDS_TO_RESTART)
+    if isinstance(error, BackPressureError):
+        return RefusedError(429, "busy: too much waits for the model; try again later", retry_after=1)
+    if isinstance(error, ray.exceptions.RayTaskError) and isinstance(error.cause, ModelError):
+        return RefusedError(503, f"the model fails: {error.cause}", retry_after=SECONDS_TO_RESTART)
+    return None
 
 
 def build_app(args: ServeOptions) -> serve.Application:
@@ -185,7 +181,7 @@ def build_app(args: ServeOptions) -> serve.Application:
         "graceful_shutdown_wait_loop_s": 1.0,
     }
     replicas = serve.deployment(
-        name="TokenClassifier",
+        name=MODEL,
         ray_actor_options={"num_cpus": pool.threads, "num_gpus": pool.gpus or 0, "runtime_env": environment},
         max_ongoing_requests=WAITING_ITEMS,
         max_constructor_retry_count=STARTS,
@@ -193,7 +189,7 @@ def build_app(args: ServeOptions) -> serve.Application:
         **care,
     )(ModelReplica)
     endpoint = serve.deployment(
-        name="Endpoint",
+        name=ENDPOINT,
         num_replicas=args.endpoints,
         ray_actor_options={"num_cpus": TASK_CPUS, "runtime_env": environment},
         max_ongoing_requests=args.requests,
@@ -203,76 +199,3 @@ def build_app(args: ServeOptions) -> serve.Application:
         **care,
     )(Endpoint)
     return endpoint.bind(model, args, replicas.bind(model, args))
-
-
-@contextlib.contextmanager
-def running(options: ServeOptions, *, host: str, port: int, address: str | None) -> Iterator[None]:
-    """An endpoint that answers while the body runs. What was asked until then is still answered.
-
-    Args:
-        options: What to serve.
-        host: Address to listen on; on a cluster each node does that has a part of the endpoint.
-        port: Port to listen on.
-        address: Ray cluster, or None for a Ray on this machine.
-
-    Raises:
-        ConfigError: The options cannot work, there is no room for the model, or the port is taken.
-        ModelError: The model cannot be loaded or run.
-        RunStoppedError: The endpoint did not start.
-    """
-    application = build_app(options)
-    read_token(options.token_file)
-    if address is None:
-        _refuse_taken_port(host, port)
-        TokenClassifier(ModelFiles.from_pretrained(options.model), device=options.device)  # cannot run? Before Ray!
-    with TemporaryDirectory() as folder, native_messages_to(Path(folder, "ray.log")), ray_session(address):
-        wait_for_nodes(options.pool, seconds=0)
-        quiet = LoggingConfig(log_level="ERROR", enable_access_log=False)
-        logging.getLogger("ray.serve").setLevel(logging.CRITICAL)  # what goes wrong while starting is raised as well
-        try:
-            serve.start(http_options=HTTPOptions(host=host, port=port), logging_config=quiet)
-            _refuse_other_port(host, port)
-            serve.run(application, name=APPLICATION, route_prefix="/", logging_config=quiet)
-        except (RuntimeError, ray.exceptions.RayError) as error:
-            reason = _reason() or str(error)
-            serve.delete(APPLICATION, _blocking=False)
-            raise RunStoppedError(f"the endpoint did not start: {reason.strip().splitlines()[-1]}") from None
-        try:
-            yield
-        finally:
-            _drain(options.timeout)
-            serve.delete(APPLICATION)  # a cluster's Serve may have other applications
-
-
-def _drain(seconds: float) -> None:
-    """Waits until what was asked is answered. Serve deletes the models at once, whoever still wants to ask them."""
-    with contextlib.suppress(ray.exceptions.RayError, RayServeException, TimeoutError):
-        serve.get_deployment_handle("Endpoint", APPLICATION).broadcast("drain").results(timeout_s=seconds)
-
-
-def _reason() -> str:
-    """Why Serve could not start a process: the end of its traceback."""
-    application = serve.status().applications.get(APPLICATION)
-    messages = [deployment.message for deployment in application.deployments.values()] if application else []
-    return next((message for message in messages if "Traceback" in message), "")
-
-
-def _refuse_other_port(host: str, port: int) -> None:
-    """A Serve that was there before keeps its own address, and says so only in a log."""
-    client: Any = _get_global_client()
-    there = client.http_config
-    if (there.host, there.port) != (host, port):
-        raise ConfigError(
-            f"--host {host} --port {port}: Ray Serve on this cluster listens on {there.host}:{there.port} already; "
-            f"give these, or end it with `serve shutdown`"
-        )
-
-
-def _refuse_taken_port(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ConfigError(f"--host {host} --port {port}: cannot be listened on ({error.strerror})") from None

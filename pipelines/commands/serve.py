@@ -88,8 +88,8 @@ def serve(
 
     Stop it with Ctrl-C: requests that are being answered still get their answer.
     """
+    from pipelines.endpoint_session import running  # Ray is slow to import
     from pipelines.local_ray import local_cpus
-    from pipelines.serve import running  # Ray is slow to import
     from pipelines.serving.options import serve_options
 
     options = serve_options(

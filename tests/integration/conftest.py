@@ -1,18 +1,11 @@
 """One Ray for all the integration tests: it takes seconds to start, and hangs where CPUs are few. And one browser."""
 
 import contextlib
-import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import tempfile
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -103,76 +96,33 @@ def browser(tmp_path_factory):
     started.quit()
 
 
-class Endpoint(NamedTuple):
-    """An endpoint that runs: `url`, and the process of its command."""
-
-    url: str
-    process: subprocess.Popen
-
-    def ask(self, path, body=None, headers=None, timeout=60):
-        """Status, headers and body of an answer."""
-        content = json.dumps(body).encode() if isinstance(body, dict) else body
-        request = urllib.request.Request(f"{self.url}{path}", content, headers or {})  # noqa: S310  # http
-        if content is not None and "Content-type" not in request.headers:
-            request.add_header("Content-type", "application/json")
-        try:
-            with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310  # http
-                return response.status, response.headers, response.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.headers, error.read()
-
-
-@contextlib.contextmanager
-def served(*options, port=None, seconds=120):
-    """Runs `cytotag serve`, yields the Endpoint when it says that it is there, and ends it with SIGTERM.
-
-    Nothing but its own lines may come on stdout and stderr, and it has to end with exit code 0.
-    """
-    port = port or free_port()
-    command = [sys.executable, "-m", "pipelines", "serve", "--port", str(port), *map(str, options)]
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, text=True)
-
-        def said():
-            output.seek(0)
-            return output.read().splitlines()
-
-        hello = f"http://localhost:{port}  page; /docs describes the API; Ctrl-C stops"
-        try:
-            deadline = time.monotonic() + seconds
-            while hello not in said():
-                assert process.poll() is None, said()
-                assert time.monotonic() < deadline, f"not there after {seconds} s: {said()}"
-                time.sleep(0.2)
-            yield Endpoint(f"http://127.0.0.1:{port}", process)
-            if process.poll() is None:
-                process.terminate()
-            assert process.wait(seconds) == 0, said()
-            assert said() == [hello, "answers what was asked, then stops"]
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-
-
-def free_port():
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="session")
 def serve_endpoint(ray_address):
     """`with serve_endpoint(*options) as endpoint`: the real command on the session's Ray.
 
-    The ports are one: Ray Serve, once started, keeps its own while its cluster lives.
+    Nothing but its own lines may come on stdout and stderr, and it has to end with exit code 0. The ports are one: Ray
+    Serve, once started, keeps its own while its cluster lives.
     """
+    from benchmarks.endpoint import free_port, serving
+
     port = free_port()
 
+    @contextlib.contextmanager
     def start(*options):
-        return served("--address", ray_address, *options, port=port)
+        with serving("--address", ray_address, *map(str, options), port=port) as endpoint:
+            yield endpoint
+            if endpoint.process.poll() is None:
+                endpoint.process.terminate()
+            assert endpoint.process.wait(120) == 0, endpoint.said()
+            hello = f"http://localhost:{port}  page; /docs describes the API; Ctrl-C stops"
+            assert endpoint.said() == [hello, "answers what was asked, then stops"]
 
     start.port = port
     return start
+
+
+@pytest.fixture(scope="module")
+def endpoint(serve_endpoint):
+    """An endpoint with the embedded model."""
+    with serve_endpoint() as running:
+        yield running

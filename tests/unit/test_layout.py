@@ -22,6 +22,7 @@ MAY_IMPORT_RAY = {
         "local_ray",
         "job",
         "serve",
+        "endpoint_session",
     )
 }
 LARGEST = 300
@@ -34,6 +35,7 @@ WIRING = {
     "pipelines.ner",
     "pipelines.light",
     "pipelines.serve",
+    "pipelines.endpoint_session",
     "pipelines.local_ray",
 }
 OUTPUTS_OF_EXPORTS = {"chunk_rows", "manifest", "output_error"}
@@ -148,7 +150,7 @@ def test_the_endpoint_is_known_to_ray_serve_and_its_command_alone(path):
     if name.startswith("pipelines.serving"):
         rooms = tuple(f"pipelines.{room}" for room in ROOMS_OF_SERVING)
         assert [of for of in imported(path, "pipelines") if not of.startswith(rooms)] == []
-    elif name not in ("pipelines.serve", "pipelines.commands.serve"):
+    elif name not in ("pipelines.serve", "pipelines.endpoint_session", "pipelines.commands.serve"):
         assert not imported(path, "pipelines.serving", "fastapi", "starlette", "pydantic")
 
 
