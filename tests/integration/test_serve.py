@@ -44,7 +44,7 @@ def documents():
 
 @pytest.fixture(scope="module")
 def endpoint(serve_endpoint):
-    with serve_endpoint() as running:
+    with serve_endpoint("--characters", 5_000) as running:
         yield running
 
 
