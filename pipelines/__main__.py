@@ -17,6 +17,7 @@ from pipelines.commands.serve import serve
 from pipelines.commands.show import show
 from pipelines.commands.tag import tag
 from pipelines.commands.verify import verify
+from pipelines.commands.view import view
 from pipelines.config import ConfigError, RunStoppedError
 from pipelines.corpora.input_files import InputError
 from pipelines.evaluation import EvaluationError
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (tag, show, report, evaluate, convert, verify, compact):
+for command in (tag, show, view, report, evaluate, convert, verify, compact):
     app.command(no_args_is_help=True)(command)
 app.command()(serve)
 app.add_typer(pubmed, name="pubmed")

@@ -56,6 +56,16 @@ def documents_of(folder: Location) -> Iterator[pa.Table]:
                 yield _nest(SentenceDetector().transform(_set_aside(documents, errors)), chunks)
 
 
+def count_documents(folder: Location) -> int:
+    """How many documents `documents_of` gives, from the notes of the parts alone.
+
+    Raises:
+        OutputError: The folder holds no dataset, or a damaged one.
+    """
+    notes = read_notes(folder, Manifest.read(folder).settings["output_format"])
+    return sum(coverage.documents for note in notes.values() for coverage in note.coverage.values())
+
+
 def same_file(entry: Mapping[str, Any], coverage: Coverage) -> InputFile:
     """The input file that an entry of the manifest stands for, as it was when it was tagged.
 

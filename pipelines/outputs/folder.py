@@ -23,8 +23,6 @@ from pipelines.storage import Location, StorePath
 ERRORS = "_errors"
 INPUT_ERRORS = "inputs"
 """The error file of the inputs that were not read at all."""
-REPORT = "_report.html"
-"""Where `cytotag report` puts its page on the run."""
 UNFINISHED_MANIFEST = f".{manifest.NAME}.*.tmp"
 
 NOTES_AT_ONCE = 16
@@ -96,7 +94,7 @@ def clear(folder: Location) -> None:
     Raises:
         OutputError: A file cannot be deleted.
     """
-    _delete([*_written(folder), folder / ERRORS / f"{INPUT_ERRORS}.jsonl", folder / REPORT])
+    _delete([*_written(folder), folder / ERRORS / f"{INPUT_ERRORS}.jsonl"])
     for name in (ERRORS, NOTES):
         with contextlib.suppress(OSError):  # not there, or holding what is not ours
             (folder / name).rmdir()

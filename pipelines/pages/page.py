@@ -27,7 +27,8 @@ def render(template: str, *, scripts: tuple[str, ...] = (), connect: bool = Fals
     """A page from a template of this folder.
 
     The template has `style`, `script` and `policy` for its head. The policy lets the browser run that script, and no
-    other: text that got into the page as markup would stay dead.
+    other: text that got into the page as markup would stay dead. Nor can that script make markup of a text (Trusted
+    Types).
 
     Args:
         template: Its file name.
@@ -44,6 +45,7 @@ def render(template: str, *, scripts: tuple[str, ...] = (), connect: bool = Fals
             "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",
+            "require-trusted-types-for 'script'",
             *([f"script-src 'sha256-{digest}'"] if script else []),
             *(["connect-src 'self'"] if connect else []),
         ]
