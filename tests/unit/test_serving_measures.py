@@ -48,17 +48,17 @@ def test_counts_are_right(endpoint):
 
 
 def test_what_waits_is_shown(endpoint):
-    go = asyncio.Event()
+    started = asyncio.Event()
 
     async def waits(_):
-        await go.wait()
-        raise AssertionError
+        started.set()
+        await asyncio.Event().wait()
 
     client = endpoint(classified=waits)
 
     async def work():
         task = asyncio.create_task(client.exchange("POST", "/v1/tag", [b'{"text": "IL-2 gene"}']))
-        await asyncio.sleep(0.2)
+        await started.wait()
         metrics = (await client.exchange("GET", "/metrics", [b""], {})).body.decode()
         task.cancel()
         await asyncio.wait([task])
