@@ -1,11 +1,11 @@
 """What an endpoint process counts, for Prometheus."""
 
-import asyncio
 import time
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -66,7 +66,7 @@ class Measures:
                 await app(scope, receive, send)
                 return
             path = scope["path"] if scope["path"] in paths else OTHER
-            status, began = 500, time.perf_counter()
+            status, began = CLIENT_LEFT, time.perf_counter()
 
             async def watch(message: Message) -> None:
                 nonlocal status
@@ -77,8 +77,10 @@ class Measures:
             with self._open.labels(self._replica).track_inprogress():
                 try:
                     await app(scope, receive, watch)
-                except asyncio.CancelledError:
+                except ClientDisconnect:
                     status = CLIENT_LEFT
+                except Exception:
+                    status = 500
                     raise
                 finally:
                     self._requests.labels(self._replica, path, status).inc()

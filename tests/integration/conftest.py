@@ -119,10 +119,3 @@ def serve_endpoint(ray_address):
 
     start.port = port
     return start
-
-
-@pytest.fixture(scope="module")
-def endpoint(serve_endpoint):
-    """An endpoint with the embedded model."""
-    with serve_endpoint() as running:
-        yield running

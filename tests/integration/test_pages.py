@@ -85,8 +85,9 @@ def pipeline():
 
 
 @pytest.fixture(scope="module")
-def endpoint_url(endpoint):
-    return f"{endpoint.url}/"
+def endpoint_url(serve_endpoint):
+    with serve_endpoint() as endpoint:
+        yield f"{endpoint.url}/"
 
 
 @pytest.fixture

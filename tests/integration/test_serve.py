@@ -42,6 +42,12 @@ def documents():
     return [{"document_id": f"d{number}", "text": text} for number, text in enumerate(OWN + abstracts)]
 
 
+@pytest.fixture(scope="module")
+def endpoint(serve_endpoint):
+    with serve_endpoint("--characters", 5_000) as running:
+        yield running
+
+
 def plain(documents):
     """Chunks of each document, scores as the endpoint gives them."""
     return {

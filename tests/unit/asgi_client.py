@@ -9,6 +9,7 @@ from pipelines.isolation import classify
 from pipelines.serving.api import build_api
 from pipelines.serving.options import ServeOptions
 
+LEAVES = object()
 JSON_HEADERS = {"content-type": "application/json"}
 
 
@@ -46,7 +47,8 @@ class Client:
         """One request.
 
         Args:
-            pieces: Of the body; an iterable, or an asynchronous one. Without an end, if the last is None.
+            pieces: Of the body; an iterable, or an asynchronous one. After None nothing comes any more; at LEAVES the
+                client leaves, and there may be no answer (None).
             sent: A queue that gets the pieces of the answer as they come.
         """
         scope = {
@@ -77,6 +79,8 @@ class Client:
                 await sent.put(message["body"])
 
         await self.app(scope, receive, send)
+        if not got:
+            return None
         headers = {name.decode(): value.decode() for name, value in got[0]["headers"]}
         return Answer(got[0]["status"], headers, b"".join(message["body"] for message in got[1:]))
 
@@ -93,6 +97,8 @@ async def _messages(pieces):
     async for piece in each():
         if piece is None:
             await asyncio.Event().wait()
+        while piece is LEAVES:
+            yield {"type": "http.disconnect"}
         yield {"type": "http.request", "body": piece, "more_body": True}
     yield {"type": "http.request", "body": b"", "more_body": False}
 

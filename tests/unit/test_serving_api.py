@@ -189,9 +189,10 @@ def test_a_model_that_cannot_answer_is_one_line_that_says_when_to_try_again(endp
 
 
 def test_too_much_at_once_is_429_and_room_comes_back(endpoint):
-    go = asyncio.Event()
+    started, go = asyncio.Event(), asyncio.Event()
 
     async def waits(_):
+        started.set()
         await go.wait()
         raise RefusedError(503, "gone")
 
@@ -199,7 +200,7 @@ def test_too_much_at_once_is_429_and_room_comes_back(endpoint):
 
     async def work():
         first = asyncio.create_task(client.exchange("POST", "/v1/tag", [b'{"text": "IL-2 gene"}']))
-        await asyncio.sleep(0.2)
+        await started.wait()
         second = await client.exchange("POST", "/v1/tag", [b'{"text": "IL-2 gene"}'])
         empty = asyncio.create_task(client.exchange("POST", "/v1/tag", [b'{"text": ""}']))
         await asyncio.sleep(0.1)

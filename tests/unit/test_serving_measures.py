@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.unit.asgi_client import JSON_HEADERS
+from tests.unit.asgi_client import JSON_HEADERS, LEAVES
 
 
 def samples(client):
@@ -48,17 +48,17 @@ def test_counts_are_right(endpoint):
 
 
 def test_what_waits_is_shown(endpoint):
-    go = asyncio.Event()
+    started = asyncio.Event()
 
     async def waits(_):
-        await go.wait()
-        raise AssertionError
+        started.set()
+        await asyncio.Event().wait()
 
     client = endpoint(classified=waits)
 
     async def work():
         task = asyncio.create_task(client.exchange("POST", "/v1/tag", [b'{"text": "IL-2 gene"}']))
-        await asyncio.sleep(0.2)
+        await started.wait()
         metrics = (await client.exchange("GET", "/metrics", [b""], {})).body.decode()
         task.cancel()
         await asyncio.wait([task])
@@ -71,6 +71,22 @@ def test_what_waits_is_shown(endpoint):
     found = samples(client)
     assert found["cytotag_requests_total", "/v1/tag", "499"] == 1  # who left is no failure of ours
     assert found["cytotag_waiting_pieces",] == 0
+
+
+@pytest.mark.parametrize("path", ["/v1/tag", "/v1/tag/stream"])
+@pytest.mark.parametrize(
+    "before", [[], [b'{"text": "IL-2 gene"}'], [b'{"text": "IL-2 gene"}\n']], ids=["", "text", "line"]
+)
+def test_who_leaves_within_a_body_is_no_failure(endpoint, path, before):
+    client = endpoint()
+    client.run(client.exchange("POST", path, [*before, LEAVES]))
+    found = samples(client)
+    assert {key: found[key] for key in found if key[0] == "cytotag_requests_total"} == {
+        ("cytotag_requests_total", *sorted([path, "499"])): 1
+    }
+    assert found["cytotag_requests_open",] == 1
+    if path == "/v1/tag":  # a half is not tagged
+        assert ("cytotag_documents_total",) not in found
 
 
 @pytest.mark.parametrize("status", [413, 401])
