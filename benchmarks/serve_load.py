@@ -194,19 +194,19 @@ def main(
     in_flight: Annotated[list[int] | None, typer.Option(help="Requests at once; 1, 8 and 64.")] = None,
     warm_up: Annotated[float, typer.Option(help="Seconds before each measurement.")] = 5,
     seconds: Annotated[float, typer.Option(help="Seconds of each measurement.")] = 30,
-    threads: Annotated[int | None, typer.Option(help="Of the model; all cores.")] = None,
+    replicas: Annotated[int | None, typer.Option(help="Models, a thread each; one a core if not said.")] = None,
     model: Annotated[Path | None, typer.Option(help="Model folder; the embedded one if not said.")] = None,
     output: Annotated[Path | None, typer.Option(help="File for the numbers, JSON.")] = None,
 ) -> None:
     """Measure requests/s and latency of `cytotag serve`, with batching on and off.
 
     Every answer is compared with LightPipeline's. The bare model is run on the same abstracts before and after
-    each measurement, with nothing else.
+    each measurement, with nothing else and as many threads.
     """
-    files, threads = ModelFiles.from_pretrained(model), threads or local_cpus()
-    abstracts = Abstracts.of(corpus, files, threads)
-    options = ["--threads", str(threads), *(["--model", str(model)] if model else [])]
-    bare = BareModel(files, abstracts, threads)
+    files, replicas = ModelFiles.from_pretrained(model), replicas or local_cpus()
+    abstracts = Abstracts.of(corpus, files, replicas)
+    options = ["--replicas", str(replicas), *(["--model", str(model)] if model else [])]
+    bare = BareModel(files, abstracts, replicas)
     rows = []
     for batching, pieces in BATCHING.items():
         with serving("--batch-pieces", pieces, *options) as endpoint:
@@ -215,11 +215,11 @@ def main(
                 rows.append(measure(endpoint, abstracts, bare, **about))
     Console().print(table_of(rows))
     Console().print(
-        f"{threads} threads; {sum(row.answers for row in rows):,} answers, each with LightPipeline's chunks; "
+        f"models: {replicas}; {sum(row.answers for row in rows):,} answers, each with LightPipeline's chunks; "
         f"the client took at most {max(row.client_cores for row in rows):.2f} of a core"
     )
     if output:
-        figures = {"threads": threads, "loads": [asdict(row) for row in rows]}
+        figures = {"replicas": replicas, "loads": [asdict(row) for row in rows]}
         output.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 

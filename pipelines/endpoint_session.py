@@ -17,8 +17,9 @@ from ray.serve.schema import LoggingConfig
 
 from actors.model_files import ModelFiles
 from actors.token_classifier import TokenClassifier
-from pipelines.config import ConfigError, RunStoppedError
+from pipelines.config import TASK_CPUS, ConfigError, RunStoppedError
 from pipelines.local_ray import native_messages_to, ray_session, wait_for_nodes
+from pipelines.placement import Node
 from pipelines.serve import ENDPOINT, build_app
 from pipelines.serving.guard import read_token
 from pipelines.serving.options import ServeOptions
@@ -47,7 +48,7 @@ def running(options: ServeOptions, *, host: str, port: int, address: str | None)
         _refuse_taken_port(host, port)
         TokenClassifier(ModelFiles.from_pretrained(options.model), device=options.device)  # cannot run? Before Ray!
     with TemporaryDirectory() as folder, native_messages_to(Path(folder, "ray.log")), ray_session(address):
-        wait_for_nodes(options.pool, seconds=0)
+        _refuse_too_few_cpus(options, wait_for_nodes(options.pool, seconds=0))
         quiet = LoggingConfig(log_level="ERROR", enable_access_log=False)
         logging.getLogger("ray.serve").setLevel(logging.CRITICAL)  # what goes wrong while starting is raised as well
         try:
@@ -76,6 +77,17 @@ def _reason() -> str:
     application = serve.status().applications.get(APPLICATION)
     messages = [deployment.message for deployment in application.deployments.values()] if application else []
     return next((message for message in messages if "Traceback" in message), "")
+
+
+def _refuse_too_few_cpus(options: ServeOptions, nodes: list[Node]) -> None:
+    """Serve would wait for room without a word."""
+    endpoints, models = options.endpoint_processes, options.pool.min_size
+    needed, there = endpoints * TASK_CPUS + models * options.threads, sum(node.cpus for node in nodes)
+    if needed > there:
+        raise ConfigError(
+            f"{endpoints} endpoint processes x {TASK_CPUS} + {models} models x {options.threads} threads = {needed:g} "
+            f"CPUs, and Ray has {there:g}; ask for fewer --endpoints"
+        )
 
 
 def _refuse_other_port(host: str, port: int) -> None:

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field, replace
 from pipelines.config import TASK_CPUS, ActorPool
 
 NODES_SHOWN = 8
+
+THREADS_AN_ENDPOINT = 4
+"""Threads of models that one endpoint process keeps busy: with two it was at a third of a CPU."""
+
 LABEL_OF_ONE_NODE = "ray.io/node-id"
 
 
@@ -80,6 +84,21 @@ def misfit(pool: ActorPool, nodes: Sequence[Node]) -> str | None:
         f"an actor of {pool.threads} threads + {TASK_CPUS} for the tasks = {pool.threads + TASK_CPUS:g} CPUs, and "
         f"{_room_of(there, pool)}{where}; {'ask for fewer --threads' if pool.threads > 1 else 'give Ray more CPUs'}"
     )
+
+
+def endpoint_processes(threads: int) -> int:
+    """How many processes that split and tokenize keep models of so many threads, all together, busy."""
+    return math.ceil(threads / THREADS_AN_ENDPOINT)
+
+
+def most_replicas(cpus: float, threads: int) -> int:
+    """How many models of an endpoint fit a machine beside the processes that keep them busy; one at least."""
+    fitting = (
+        number
+        for number in range(int(cpus // threads), 1, -1)
+        if number * threads + endpoint_processes(number * threads) * TASK_CPUS <= cpus
+    )
+    return next(fitting, 1)
 
 
 def labels_text(labels: Mapping[str, str]) -> str:

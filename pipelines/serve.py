@@ -190,7 +190,7 @@ def build_app(args: ServeOptions) -> serve.Application:
     )(ModelReplica)
     endpoint = serve.deployment(
         name=ENDPOINT,
-        num_replicas=args.endpoints,
+        num_replicas=args.endpoint_processes,
         ray_actor_options={"num_cpus": TASK_CPUS, "runtime_env": environment},
         max_ongoing_requests=args.requests,
         max_queued_requests=args.requests,

@@ -22,21 +22,23 @@ def serve(
     ] = None,
     device: Annotated[Device, typer.Option(help="Where the model runs.", rich_help_panel="Model")] = "cpu",
     replicas: Annotated[
-        str, typer.Option(metavar="N|MIN:MAX", help="Processes that hold the model.", rich_help_panel="Machine")
-    ] = "1",
-    threads: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|MIN:MAX",
+            help="Processes that hold the model; if not said, as many as fit this machine, or one with --address.",
+            rich_help_panel="Machine",
+        ),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads, and so CPUs, of each.", rich_help_panel="Machine")] = 1,
+    endpoints: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Threads, and so CPUs, of each; all cores if not said and there is one process.",
+            help="Processes that take requests, split and tokenize; if not said, one for four threads of models.",
             show_default=False,
             rich_help_panel="Machine",
         ),
     ] = None,
-    endpoints: Annotated[
-        int,
-        typer.Option(min=1, help="Processes that take requests, split and tokenize.", rich_help_panel="Machine"),
-    ] = 1,
     batch_pieces: Annotated[
         int,
         typer.Option(
@@ -90,13 +92,16 @@ def serve(
     """
     from pipelines.endpoint_session import running  # Ray is slow to import
     from pipelines.local_ray import local_cpus
+    from pipelines.placement import most_replicas
     from pipelines.serving.options import serve_options
 
+    if replicas is None:
+        replicas = str(most_replicas(local_cpus() + 1, threads) if address is None else 1)
     options = serve_options(
         model=str(model.absolute()) if model is not None else None,
         device=device,
         replicas=replicas,
-        threads=threads or (local_cpus() if replicas == "1" and address is None else 1),
+        threads=threads,
         endpoints=endpoints,
         batch_pieces=batch_pieces,
         documents=documents,

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from actors.execution_providers import Device
 from pipelines.config import ActorPool, ConfigError
+from pipelines.placement import endpoint_processes
 from pipelines.serving.problems import one_line, problems
 
 Count = Annotated[int, Field(ge=1)]
@@ -38,7 +39,10 @@ class ServeOptions(BaseModel):
         "1", description="How many processes hold the model: N, or MIN:MAX.", coerce_numbers_to_str=True
     )
     threads: Annotated[Count, Field(description="Threads, and so CPUs, of each.")] = 1
-    endpoints: Annotated[Count, Field(description="Processes that take requests, split sentences and tokenize.")] = 1
+    endpoints: Annotated[
+        Count | None,
+        Field(description="Processes that take requests, split and tokenize; one for four threads of models."),
+    ] = None
     batch_pieces: Annotated[Count, Field(description="Word pieces that requests fill together; 1: each by itself.")] = (
         8192
     )
@@ -64,6 +68,11 @@ class ServeOptions(BaseModel):
             ConfigError: `replicas` is neither N nor MIN:MAX.
         """
         return ActorPool.parse(self.replicas, threads=self.threads, device=self.device, option="--replicas")
+
+    @property
+    def endpoint_processes(self) -> int:
+        """`endpoints`, or as many as the models want."""
+        return self.endpoints or endpoint_processes(self.pool.max_size * self.threads)
 
 
 def serve_options(**options: Any) -> ServeOptions:

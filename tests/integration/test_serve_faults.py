@@ -52,7 +52,7 @@ def texts():
 @pytest.fixture(scope="module")
 def endpoint():
     """The embedded model; little may wait for it."""
-    with serving("--waiting-pieces", str(WAITING_PIECES)) as running:
+    with serving("--replicas", "1", "--waiting-pieces", str(WAITING_PIECES)) as running:
         yield running
 
 
@@ -60,7 +60,7 @@ def endpoint():
 def tiny_endpoint(tmp_path_factory):
     """A model of a few kilobytes that one word kills, and requests that may take two seconds."""
     model = save_model(tmp_path_factory.mktemp("serve") / "model", deadly=WORDS.index("deadly"))
-    with serving("--model", str(model), "--timeout", str(STREAM_TIMEOUT)) as running:
+    with serving("--replicas", "1", "--model", str(model), "--timeout", str(STREAM_TIMEOUT)) as running:
         yield running
 
 

@@ -18,7 +18,7 @@ def test_a_handful_of_requests(tmp_path):
     texts = ["il 2 binds the gene", "it binds", "", "the gene"]
     corpus.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
     model = save_model(tmp_path / "model")
-    sizes = ["--in-flight", "1", "--in-flight", "3", "--warm-up", "0.2", "--seconds", "1", "--threads", "1"]
+    sizes = ["--in-flight", "1", "--in-flight", "3", "--warm-up", "0.2", "--seconds", "1", "--replicas", "1"]
     command = [sys.executable, "-m", "benchmarks.serve_load", "--corpus", corpus, "--model", model, "--output", output]
     run = subprocess.run([*command, *sizes], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert run.returncode == 0, run.stderr

@@ -321,7 +321,7 @@ def test_serve_yaml_is_taken_by_serve_and_its_application_can_be_built():
     (application,) = schema.applications
     module, name = application.import_path.split(":")
     assert isinstance(getattr(importlib.import_module(module), name)(options_of(SERVE)), Application)
-    assert application.name == importlib.import_module(module).APPLICATION
+    assert application.name == "cytotag"
     with pytest.raises(ValidationError, match="replica"):
         ServeOptions(**{**application.args, "replica": 2})
 

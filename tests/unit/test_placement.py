@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.config import TASK_CPUS, ActorPool
-from pipelines.placement import Node, fill, misfit, most_actors
+from pipelines.placement import Node, endpoint_processes, fill, misfit, most_actors, most_replicas
 
 CPU_POOL, GPU_POOL = {"pool": "cpu"}, {"pool": "gpu"}
 HEAD = Node(cpus=0)
@@ -158,3 +158,17 @@ def test_the_number_is_the_largest_that_fits(nodes, threads):
     most = most_actors(pool(threads=threads), nodes)
     assert most == 0 or fits_in_some_way(most, threads, nodes)
     assert not fits_in_some_way(most + 1, threads, nodes)
+
+
+@pytest.mark.parametrize(
+    ("cpus", "threads", "replicas"),
+    [(1, 1, 1), (2, 1, 1), (3, 1, 2), (5, 1, 4), (9, 1, 8), (65, 1, 57), (65, 4, 14), (3, 4, 1)],
+)
+def test_models_of_an_endpoint_leave_room_for_what_keeps_them_busy(cpus, threads, replicas):
+    assert most_replicas(cpus, threads) == replicas
+    if replicas > 1:
+        assert replicas * threads + endpoint_processes(replicas * threads) * TASK_CPUS <= cpus
+
+
+def test_an_endpoint_process_keeps_four_threads_busy():
+    assert [endpoint_processes(threads) for threads in (1, 4, 5, 57)] == [1, 1, 2, 15]
