@@ -8,6 +8,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+COLOURED = ("protein", "DNA", "RNA", "cell_line", "cell_type")
+"""The entities that style.css has a colour for; `other` is that of all the rest."""
+
 _FOLDER = Path(__file__).parent
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_FOLDER),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from pipelines.pages.page import render
+from pipelines.pages.page import COLOURED, render
 from pipelines.pages.report_plots import (
     ENTITIES_SHOWN,
     STRETCHES_SHOWN,
@@ -22,8 +22,6 @@ from pipelines.run_times import pauses
 
 FILES_SHOWN = 10
 REASONS_SHOWN = 20
-COLOURED = ("protein", "DNA", "RNA", "cell_line", "cell_type")
-"""The entities that style.css has a colour for."""
 
 _HEADLINES = {
     "finished": "Finished.",

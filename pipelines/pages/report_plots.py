@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from pipelines.chunk_statistics import SCORE_BINS, EntityStatistics
+from pipelines.pages.page import COLOURED
 from pipelines.run_times import Stretch, pauses
 
 ENTITIES_SHOWN = 12
@@ -28,8 +29,8 @@ WIDTH = 6.2
 
 _INK, _FAINT, _LINE, _BAR = "#010203", "#010204", "#010205", "#010206"
 _VARIABLES = {_INK: "ink", _FAINT: "faint", _LINE: "line", _BAR: "accent"}
-_KNOWN = {"protein": "#010207", "DNA": "#010208", "RNA": "#010209", "cell_line": "#01020a", "cell_type": "#01020b"}
-_OTHER = "#01020c"
+_OTHER = "#010207"
+_KNOWN = {entity: f"#0102{number:02x}" for number, entity in enumerate(COLOURED, start=8)}
 _VARIABLES |= {colour: entity for entity, colour in _KNOWN.items()} | {_OTHER: "other"}
 """Colours that the plots are drawn with, and the variables of style.css that take their place."""
 
