@@ -7,9 +7,10 @@ import pyarrow as pa
 import ray.exceptions
 from ray import serve
 from ray.serve.config import BackpressureConfig
-from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RequestCancelledError
 from ray.serve.handle import DeploymentHandle
-from starlette.types import ASGIApp
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from actors.model_files import ModelError, ModelFiles
 from actors.token_classifier import TokenClassifier
@@ -42,6 +43,9 @@ ITEMS_PER_REPLICA = 4
 
 STARTS = 3
 """Of a process whose constructor fails."""
+
+CALLED_OFF = (ray.exceptions.TaskCancelledError, RequestCancelledError)
+"""By Serve, which calls off what a request still waits for when its client leaves."""
 
 UNREACHABLE = (ray.exceptions.RayActorError, ray.exceptions.ActorUnavailableError, DeploymentUnavailableError)
 
@@ -111,7 +115,7 @@ class Endpoint:
             replica=serve.get_replica_context().replica_id.unique_id,
         )
         self._gate = Gate(api, retry_after=SECONDS_TO_RESTART)
-        return self._gate
+        return _told_who_left(self._gate)
 
     async def drain(self) -> None:
         """Refuses what comes from now on; returns when all that is there is answered."""
@@ -134,14 +138,32 @@ class Endpoint:
             raise RefusedError(503, "no model answers yet", retry_after=SECONDS_TO_RESTART) from None
 
 
+def _told_who_left(app: ASGIApp) -> ASGIApp:
+    """The app, for which a client that left is a message, as ASGI has it; Serve may raise an error of its own."""
+
+    async def told(scope: Scope, receive: Receive, send: Send) -> None:
+        async def message() -> Message:
+            try:
+                return await receive()
+            except CALLED_OFF:
+                return {"type": "http.disconnect"}
+
+        await app(scope, message, send)
+
+    return told
+
+
 async def _answers(responses: list[Any]) -> list[Any]:
     """What Serve's responses come to. If one fails, or nobody wants them any more, the others are called off.
 
     Raises:
         RefusedError: The model cannot answer now.
+        ClientDisconnect: Who asked is gone.
     """
     try:
         return await asyncio.gather(*responses)
+    except CALLED_OFF:
+        raise ClientDisconnect from None
     except BaseException as error:
         for response in responses:
             response.cancel()

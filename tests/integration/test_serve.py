@@ -177,10 +177,10 @@ def test_clients_that_leave_are_forgotten(endpoint):
         + b"18\r\n"
         + b'{"text": "IL-2 gene 1"}\n\r\n',
     ):
-        for _ in range(3):
+        for number in range(24):
             with socket.create_connection((host, int(port)), timeout=30) as client:
                 client.sendall(head)
-                time.sleep(0.1)
+                time.sleep(0.01 * number)  # before it is in the model, while it is, and after
     deadline = time.monotonic() + 20
     while "cytotag_requests_open{" in (metrics := endpoint.ask("/metrics")[2].decode()):
         (line,) = [line for line in metrics.splitlines() if line.startswith("cytotag_requests_open{")]
