@@ -60,9 +60,10 @@ ONE_OF_BOTH: list[JsonValue] = [
 
 
 class Document(BaseModel):
-    """A document to tag; the limit of its text is that of the endpoint (`document_model`)."""
+    """A document to tag; the limit of its text is that of the endpoint (`document_model`).
 
-    model_config = ConfigDict(extra="forbid")
+    What else stands in it is passed over, so that the lines of a corpus can be sent as they are.
+    """
 
     document_id: DocumentId = Field(None, description="Yours; the document's number, from 1, if not given or empty.")
     text: StrictStr = Field(description="What to tag. It may be empty.")
@@ -99,7 +100,12 @@ class TagRequest(BaseModel):
 def document_model(options: ServeOptions) -> type[Document]:
     """A document with the limits of this endpoint."""
     text = Field(max_length=options.characters, description=Document.model_fields["text"].description)
-    return create_model("Document", __base__=Document, __doc__="A document to tag.", text=(StrictStr, text))
+    return create_model(
+        "Document",
+        __base__=Document,
+        __doc__="A document to tag. What else stands in it is passed over.",
+        text=(StrictStr, text),
+    )
 
 
 def _one_of(entities: Collection[str]) -> Any:

@@ -170,11 +170,6 @@ FIELDS = {
         f"the model has no entity 'gene'; {ENTITIES}",
     ),
     "an unknown field": (dumps(text="a", treshold=0.5), ["body", "treshold"], "no such field; leave it out"),
-    "an unknown field of a document": (
-        dumps(documents=[{"text": "a", "id": 1}]),
-        ["body", "documents", 0, "id"],
-        "no such field; leave it out",
-    ),
     "a document without text": (dumps(documents=[{}]), ["body", "documents", 0, "text"], "missing; it must be there"),
     "a long text": (dumps(text="ä" * 1_001), ["body", "text"], "longer than 1,000 characters; shorten or split it"),
     "a long text in a document": (
