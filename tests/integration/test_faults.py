@@ -20,7 +20,7 @@ from tests.integration.local_cluster import local_cluster
 ROOT = Path(__file__).parents[2]
 SEED = 20_261_123
 DRIVER_KILLS, ACTOR_KILLS = 5, 8
-DOCUMENTS = 700
+DOCUMENTS = 1_000
 CLASSIFIER = "GuardedTokenClassifier"
 
 
@@ -114,7 +114,7 @@ def test_five_kills_of_the_driver_and_kills_of_actors_at_random(
             before = parts(output)
             with subprocess.Popen([sys.executable, "-m", "pipelines", *map(str, command)], cwd=ROOT) as process:
                 if kill % 2:  # anywhere, Ray's start and the first part included; else some time after a new part
-                    time.sleep(rng.uniform(1, 12))
+                    time.sleep(rng.uniform(1, 8))
                 else:
                     deadline = time.monotonic() + 120
                     while parts(output) <= before and process.poll() is None and time.monotonic() < deadline:
