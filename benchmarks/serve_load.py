@@ -21,15 +21,13 @@ from rich.table import Table
 from actors.model_files import ModelFiles
 from actors.token_classifier import TokenClassifier
 from benchmarks.endpoint import Answer, Endpoint, serving, tag, text_body
-from pipelines.corpora.records import Record, records_to_table
+from pipelines.corpora.records import Record
 from pipelines.light import LightPipeline
 from pipelines.local_ray import local_cpus
+from pipelines.preparation import Preparation
 from pipelines.serving.answers import DECIMALS
 from pipelines.serving.batching import pieces_of, shares
 from pipelines.serving.options import ServeOptions
-from pipelines.stages.document_assembler import DocumentAssembler
-from pipelines.stages.sentence_detector import SentenceDetector
-from pipelines.stages.tokenizer import Tokenizer
 
 BATCHING = {"on": str(ServeOptions().batch_pieces), "off": "1"}
 
@@ -48,13 +46,7 @@ class Abstracts:
         """The documents of a JSONL file."""
         texts = [json.loads(line)["text"] for line in corpus.read_text(encoding="utf-8").splitlines()]
         records = [Record.of(str(number), text) for number, text in enumerate(texts)]
-        table = records_to_table(records, source="corpus", source_version="", first_ordinal=0, last=True)
-        for stage in (
-            DocumentAssembler().transform,
-            SentenceDetector().transform,
-            Tokenizer(folder=model.folder, max_length=model.max_length).transform,
-        ):
-            table = stage(table)
+        table = Preparation(model, source="corpus")(records)
         return cls(texts, table, pieces_of(table), light_chunks(LightPipeline(model, threads=threads), texts))
 
 

@@ -1,19 +1,17 @@
 """LightPipeline: the same stages in one process, without Ray."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Self, overload
 
 from actors.execution_providers import Device
 from actors.model_files import ModelFiles
 from actors.token_classifier import TokenClassifier
-from pipelines.corpora.records import Record, records_to_table
+from pipelines.corpora.records import Record
 from pipelines.isolation import classify
-from pipelines.stages.document_assembler import DocumentAssembler
+from pipelines.preparation import Preparation
 from pipelines.stages.ner_converter import NerConverter
 from pipelines.stages.sentence_detector import SentenceDetector
-from pipelines.stages.tokenizer import Tokenizer
 
 Chunk = dict[str, Any]
 """One found entity: `sentence_id`, `chunk_id`, `start`, `end`, `text`, `entity`, `score`."""
@@ -39,13 +37,9 @@ class LightPipeline:
         device: Device = "cpu",
         threads: int = 1,
     ) -> None:
-        self._stages = (
-            DocumentAssembler().transform,
-            (sentence_detector or SentenceDetector()).transform,
-            Tokenizer(folder=model.folder, max_length=model.max_length).transform,
-            partial(classify, TokenClassifier(model, device=device, threads=threads)),
-            (ner_converter or NerConverter(labels=model.labels, policy=model.tag_policy)).transform,
-        )
+        self._prepare = Preparation(model, source="text", sentence_detector=sentence_detector)
+        self._classifier = TokenClassifier(model, device=device, threads=threads)
+        self._ner_converter = ner_converter or NerConverter(labels=model.labels, policy=model.tag_policy)
 
     @classmethod
     def from_pretrained(cls, path: str | Path | None = None, **options: Any) -> Self:
@@ -73,9 +67,7 @@ class LightPipeline:
         if isinstance(texts, str):
             return self.annotate([texts])[0]
         records = [Record.of(None, text) for text in texts]
-        table = records_to_table(records, source="text", source_version="", first_ordinal=0, last=True)
-        for stage in self._stages:
-            table = stage(table)
+        table = self._ner_converter.transform(classify(self._classifier, self._prepare(records)))
         for number, error in enumerate(table["error"].to_pylist(), start=1):
             if error is not None:
                 raise ValueError(f"text {number}: {error}")

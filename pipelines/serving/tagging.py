@@ -6,14 +6,12 @@ from collections.abc import Awaitable, Callable, Sequence
 import pyarrow as pa
 
 from actors.model_files import ModelFiles
-from pipelines.corpora.records import Record, records_to_table
+from pipelines.corpora.records import Record
+from pipelines.preparation import Preparation
 from pipelines.schema import CHUNK
 from pipelines.serving.admission import Admission
 from pipelines.serving.batching import pieces_of
-from pipelines.stages.document_assembler import DocumentAssembler
 from pipelines.stages.ner_converter import NerConverter
-from pipelines.stages.sentence_detector import SentenceDetector
-from pipelines.stages.tokenizer import Tokenizer
 
 Classify = Callable[[pa.Table], Awaitable[pa.Table]]
 """TOKEN to TAG."""
@@ -29,11 +27,7 @@ class Tagger:
     """
 
     def __init__(self, model: ModelFiles, classify: Classify, admission: Admission) -> None:
-        self._stages = (
-            DocumentAssembler().transform,
-            SentenceDetector().transform,
-            Tokenizer(folder=model.folder, max_length=model.max_length).transform,
-        )
+        self._prepare = Preparation(model, source="request")
         self._classify = classify
         self._admission = admission
         self._prepare([Record.of("1", "a")])  # the tokenizer is loaded, and works
@@ -53,12 +47,6 @@ class Tagger:
         async with self._admission.room(int(pieces_of(tokens).sum()), wait=wait):
             tagged = await self._classify(tokens)
         return await asyncio.to_thread(converter.transform, tagged)
-
-    def _prepare(self, records: Sequence[Record]) -> pa.Table:
-        table = records_to_table(records, source="request", source_version="", first_ordinal=0, last=True)
-        for stage in self._stages:
-            table = stage(table)
-        return table
 
 
 def not_tagged(records: Sequence[Record], reason: str) -> pa.Table:
