@@ -253,3 +253,14 @@ def write_assets(folder, *, graph=None, shape=TINY, labels=LABELS, pieces=None, 
     (folder / "assets" / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
     (folder / "assets" / "labels.txt").write_text("\n".join(labels) + "\n", encoding="utf-8")
     return folder
+
+
+def link_model(source, folder):
+    """The model folder that an import makes of what was read, but for what it does to the graph."""
+    folder.mkdir()
+    os.link(source.graph, folder / "model.onnx")
+    for name, content in source.tokenizer_files.items():
+        (folder / name).write_bytes(content)
+    config = {**source.config, "id2label": dict(enumerate(source.labels))}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder

@@ -9,31 +9,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from actors.execution_providers import DEVICE_HELP, Device
-from actors.session_options import SESSION_HELP
-from pipelines.compatibility import Compat
+from pipelines.commands.model_options import CompatOption, DeviceOption, ModelOption, SessionOption
 from pipelines.config import ConfigError
 
 
 def serve(
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Model folder; without it, the embedded JNLPBA model.", rich_help_panel="Model"
-        ),
-    ] = None,
-    compat: Annotated[
-        Compat | None,
-        typer.Option(
-            help="Copy Spark NLP: <= 6.1.1 semantics, row-shift bug excluded (docs/compat.md).",
-            show_default=False,
-            rich_help_panel="Model",
-        ),
-    ] = None,
-    device: Annotated[Device, typer.Option(help=DEVICE_HELP, rich_help_panel="Model")] = "cpu",
-    session: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help=SESSION_HELP, rich_help_panel="Model")
-    ] = None,
+    model: ModelOption = None,
+    compat: CompatOption = None,
+    device: DeviceOption = "cpu",
+    session: SessionOption = None,
     replicas: Annotated[
         str | None,
         typer.Option(

@@ -3,16 +3,15 @@
 import itertools
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 from rich.console import Console
 
-from actors.execution_providers import DEVICE_HELP, Device
 from actors.model_files import ModelFiles
-from actors.session_options import SESSION_HELP, SessionOptions
+from actors.session_options import SessionOptions
 from pipelines.commands.exit_codes import FINISHED_WITH_ERRORS, NOTHING_DONE
+from pipelines.commands.model_options import CompatOption, DeviceOption, ModelOption, SessionOption
 from pipelines.compatibility import Compat, policy_of
 from pipelines.config import ConfigError, RunStoppedError, parse_labels, parse_names, parse_thresholds
 from pipelines.corpora.input_files import InputError, InputFormat
@@ -100,27 +99,10 @@ def tag(
             rich_help_panel="Output",
         ),
     ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Model folder: model.onnx, config.json, tokenizer.json. Without it, the embedded JNLPBA model.",
-            rich_help_panel="Model",
-        ),
-    ] = None,
-    compat: Annotated[
-        Compat | None,
-        typer.Option(
-            help="Copy Spark NLP: <= 6.1.1 semantics, row-shift bug excluded; its words, their first fragments only, "
-            "128 word pieces a sentence (docs/compat.md).",
-            show_default=False,
-            rich_help_panel="Model",
-        ),
-    ] = None,
-    device: Annotated[Device, typer.Option(help=DEVICE_HELP, rich_help_panel="Model")] = "cpu",
-    session: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help=SESSION_HELP, rich_help_panel="Model")
-    ] = None,
+    model: ModelOption = None,
+    compat: CompatOption = None,
+    device: DeviceOption = "cpu",
+    session: SessionOption = None,
     actors: Annotated[
         str | None,
         typer.Option(

@@ -1,15 +1,15 @@
 """Fuses the many nodes that exporters write into the few that ONNX Runtime has fast code for."""
 
-import contextlib
 import logging
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
 import onnxruntime
 from onnxruntime.transformers.fusion_options import FusionOptions
 from onnxruntime.transformers.optimizer import optimize_model
+
+from pipelines.models.quiet import quiet
 
 FUSED = {
     "MultiHeadAttention": "attention",
@@ -41,7 +41,7 @@ def fuse(path: Path, scratch: Path, *, heads: int = 0, width: int = 0) -> tuple[
     options = FusionOptions("bert")
     options.use_multi_head_attention = True
     options.enable_embed_layer_norm = False  # the embedding table is quantized on its own
-    with _quiet():
+    with quiet(logging.ERROR):  # the optimizer warns of each pattern that it does not find
         fused = optimize_model(
             str(scratch / "folded.onnx"),
             model_type="bert",
@@ -71,14 +71,3 @@ def _fold(path: Path, folded: Path) -> None:
     onnxruntime.InferenceSession(
         str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=["ConstantSharing"]
     )
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The optimizer warns of each pattern that it does not find."""
-    before = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        yield
-    finally:
-        logging.disable(before)

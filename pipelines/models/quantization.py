@@ -1,8 +1,7 @@
 """Makes a float32 graph one of int8, with scales that are fixed beforehand."""
 
-import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from actors.model_files import ModelError
 from actors.onnx_session import Ids
 from pipelines.models import onnx_file
+from pipelines.models.quiet import quiet
 
 
 def quantize_graph(path: Path, windows: Sequence[Ids], folder: Path, scratch: Path) -> None:
@@ -50,7 +50,7 @@ def quantize_graph(path: Path, windows: Sequence[Ids], folder: Path, scratch: Pa
     inputs = [one.name for one in model.graph.input]
     onnx_file.save(model, scratch)
     del model
-    with _quiet():
+    with quiet(logging.WARNING):  # the quantizer advises what was done, and speaks of each node that it passes by
         quantize_static(
             scratch / onnx_file.GRAPH,
             scratch / "quantized.onnx",
@@ -130,14 +130,3 @@ def _quantize_embeddings(graph: onnx.GraphProto) -> None:
         )
     ):
         graph.node.insert(at + offset, node)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The quantizer advises a preparation that was made, and speaks of each node that it passes by."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)

@@ -1,7 +1,6 @@
 """The model that must fit: of the reference's exact shape, in both of Spark NLP's layouts, through all the pipeline."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from benchmarks.random_bert import LABELS, REFERENCE, save_graph, vocabulary
 from pipelines.light import LightPipeline
 from pipelines.models.spark_nlp_assets import read_assets_layout
 from pipelines.models.spark_nlp_bundle import read_bundle
-from tests.spark_nlp_layouts import MEDICAL, write_assets, write_bundle, zip_folder
+from tests.spark_nlp_layouts import MEDICAL, link_model, write_assets, write_bundle, zip_folder
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "docs" / "demo" / "abstracts.jsonl"
@@ -37,22 +36,11 @@ def reference(tmp_path_factory):
     return folder / "graph.onnx"
 
 
-def save(source, folder):
-    """A model folder of what was read, its graph as it is."""
-    folder.mkdir()
-    os.link(source.graph, folder / "model.onnx")
-    for name, content in source.tokenizer_files.items():
-        (folder / name).write_bytes(content)
-    config = {**source.config, "id2label": dict(enumerate(source.labels))}
-    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    return folder
-
-
 def test_the_import_layout_is_read_and_tags(reference, tmp_path, cytotag):
     assert 430e6 < reference.stat().st_size < 432e6
     source = read_assets_layout(write_assets(tmp_path / "assets", graph=reference, shape=REFERENCE))
     assert source.labels == LABELS
-    model = save(source, tmp_path / "model")
+    model = link_model(source, tmp_path / "model")
     alone = LightPipeline.from_pretrained(model, threads=2)
     chunks = alone.annotate(TEXTS)
     assert chunks[2] == []
@@ -101,7 +89,7 @@ def test_a_zipped_bundle_is_read_in_little_memory_and_is_the_same_model(referenc
     source = read_bundle(bundle, tmp_path / "again")
     assert source.labels == LABELS
     assert source.tokenizer_files["vocab.txt"].decode().split() == vocabulary(REFERENCE.vocabulary)
-    chunks = LightPipeline.from_pretrained(save(source, tmp_path / "model"), threads=2).annotate(TEXTS)
+    chunks = LightPipeline.from_pretrained(link_model(source, tmp_path / "model"), threads=2).annotate(TEXTS)
     imported = read_assets_layout(write_assets(tmp_path / "assets", graph=reference, shape=REFERENCE))
-    assert chunks == LightPipeline.from_pretrained(save(imported, tmp_path / "other"), threads=2).annotate(TEXTS)
+    assert chunks == LightPipeline.from_pretrained(link_model(imported, tmp_path / "other"), threads=2).annotate(TEXTS)
     assert len(chunks[0]) > 3

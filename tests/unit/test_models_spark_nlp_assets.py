@@ -1,7 +1,6 @@
 """The layout that Spark NLP imports models from."""
 
 import json
-import os
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from actors.onnx_session import OnnxSession
 from benchmarks.random_bert import LABELS, TINY, vocabulary
 from pipelines.light import LightPipeline
 from pipelines.models.spark_nlp_assets import is_assets_layout, read_assets_layout
-from tests.spark_nlp_layouts import write_assets
+from tests.spark_nlp_layouts import link_model, write_assets
 
 PIECES = vocabulary(TINY.vocabulary)
 ID2LABEL = {str(number): label for number, label in enumerate(LABELS)}
@@ -29,17 +28,6 @@ def assets(tmp_path, tiny_graph):
 
 def settings_of(source):
     return json.loads(source.tokenizer_files["tokenizer_config.json"])
-
-
-def save(source, folder):
-    """The model folder that an import makes of it, but for what it does to the graph."""
-    folder.mkdir()
-    os.link(source.graph, folder / "model.onnx")
-    for name, content in source.tokenizer_files.items():
-        (folder / name).write_bytes(content)
-    config = {**source.config, "id2label": dict(enumerate(source.labels))}
-    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    return folder
 
 
 def test_a_folder_with_assets_is_told_apart(assets, tmp_path):
@@ -64,7 +52,7 @@ def test_all_of_it_is_read(assets):
 
 
 def test_what_is_read_tags(assets, tmp_path):
-    folder = save(read_assets_layout(assets), tmp_path / "imported")
+    folder = link_model(read_assets_layout(assets), tmp_path / "imported")
     assert ModelFiles.from_pretrained(folder).max_length == 128
     assert LightPipeline.from_pretrained(folder).annotate("Expression of IL-2 in activated T cells of the mouse")
 
