@@ -52,6 +52,9 @@ def distil(
     soft: Annotated[Path, typer.Option(help="Folder that training.soft_labels wrote.")],
     output: Annotated[Path, typer.Option(help="Folder for the student and its checkpoint.")],
     steps: Annotated[int, typer.Option(help="Batches.")],
+    start: Annotated[
+        Path | None, typer.Option(help="Fine-tuned student to go on from; the bare encoder without.")
+    ] = None,
     learning_rate: float = 3e-4,
     layer_decay: float = 1.0,
     dropout: float = 0.0,
@@ -66,7 +69,7 @@ def distil(
     """Train the six-layer student and write a Hugging Face folder with float32 weights."""
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
-    encoder = unpack_minilm(output / "encoder")
+    encoder = start or unpack_minilm(output / "encoder")
     model = load_encoder(encoder, dropout=dropout)
     gold = read_soft_sentences(sorted(soft.glob("gold-*.parquet")), gold_share=gold_share)
     sentences = gold * gold_copies + read_soft_sentences(sorted(soft.glob("unlabelled-*.parquet")), gold_share=0)
