@@ -104,6 +104,7 @@ def train(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(average), use_buffers=False
     )
     parts = {"model": model, "optimizer": optimizer, "schedule": schedule, "averaged": averaged}
+    output.mkdir(parents=True, exist_ok=True)
     checkpoint = output / "checkpoint.pt"
     done = 0
     if checkpoint.exists():
