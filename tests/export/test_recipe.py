@@ -63,14 +63,11 @@ def learn(encoder, output, *, fail_at=None, average=0.5):
 
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(encoder, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "CHECKPOINT_STEPS", 3)
-    for name in ("whole", "stopped"):
-        (tmp_path / name).mkdir()
     whole = learn(encoder, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         learn(encoder, tmp_path / "stopped", fail_at=6)
     stopped = learn(encoder, tmp_path / "stopped")
     assert all(torch.equal(whole[name], stopped[name]) for name in whole)
-    (tmp_path / "last").mkdir()
     last = learn(encoder, tmp_path / "last", average=0.0)
     assert not all(torch.equal(whole[name], last[name]) for name in whole)  # the average is another model
 
@@ -94,7 +91,7 @@ def test_what_is_saved_is_imported(encoder, tmp_path):
     assert (model.labels, model.tag_policy) == (LABELS, "strict")
 
 
-def test_a_teacher_says_what_it_thinks_of_each_word(encoder, gold, tmp_path):
+def test_a_teacher_says_what_it_thinks_of_each_word_and_a_student_learns_it(encoder, gold, tmp_path):
     teacher = load_encoder(encoder, dropout=0.0).eval()
     save(teacher, encoder, tmp_path / "teacher")
     (tmp_path / "sentences.txt").write_text("\n".join(CORPUS[1:3]) + "\n", encoding="utf-8")
@@ -121,6 +118,10 @@ def test_a_teacher_says_what_it_thinks_of_each_word(encoder, gold, tmp_path):
     [both] = distil.read_soft_sentences([tmp_path / "soft" / "gold-000.parquet"], gold_share=0.25)
     one_hot = np.eye(len(LABELS))[row["gold"]]
     assert np.allclose(both.targets, 0.75 * expected + 0.25 * one_hot, atol=1e-6)
+
+    distil.distil(soft=tmp_path / "soft", start=encoder, output=tmp_path / "student", steps=2, threads=1)
+    import_model(tmp_path / "student", tmp_path / "imported")
+    assert ModelFiles.from_pretrained(tmp_path / "imported").labels == LABELS
 
 
 def test_a_teacher_that_cuts_words_elsewhere_is_refused(encoder):
