@@ -50,16 +50,24 @@ def tagged(classifier, documents):
     return classifier(documents)
 
 
+def tags_of(outputs):
+    """Tag ids and scores of a batch; of logits, the most probable label and its softmax probability."""
+    if len(outputs) == 2:
+        return outputs
+    logits = outputs[0].astype(np.float64)
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return logits.argmax(axis=-1), (exponentials / exponentials.sum(axis=-1, keepdims=True)).max(axis=-1)
+
+
 def naive(session, documents):
     """The tags of each document, a window and a word at a time."""
     result = []
     for row in documents.to_pylist():
-        logits = [session.infer(np.array([window], dtype=np.int64))[0][0] for window in row["windows"]]
+        windows = [tags_of(session.infer(np.array([window], dtype=np.int64))) for window in row["windows"]]
         tags = []
         for token in row["tokens"]:
-            scores = logits[token["window_id"]][token["piece"]].astype(np.float64)
-            probabilities = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
-            tags.append((int(scores.argmax()), float(probabilities.max())))
+            tag_ids, scores = windows[token["window_id"]]
+            tags.append((int(tag_ids[0, token["piece"]]), float(scores[0, token["piece"]])))
         result.append(tags)
     return result
 
