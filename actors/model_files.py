@@ -51,6 +51,7 @@ class ModelFiles:
         max_length: The most word pieces the model takes at once, special tokens included.
         largest_piece: The largest id in the tokenizer's vocabulary.
         tag_policy: `tag_policy` of `config.json`, where somebody measured which one suits the model; else "cut".
+        threshold: `threshold` of `config.json`, likewise: what a chunk must score unless a user says otherwise; else 0.
     """
 
     folder: str
@@ -58,6 +59,7 @@ class ModelFiles:
     max_length: int
     largest_piece: int
     tag_policy: TagPolicy = "cut"
+    threshold: float = 0.0
 
     @classmethod
     def from_pretrained(cls, path: str | Path | None = None) -> Self:
@@ -81,6 +83,7 @@ class ModelFiles:
             max_length=_max_length(config, folder),
             largest_piece=_largest_piece(folder),
             tag_policy=_tag_policy(config, folder),
+            threshold=_threshold(config, folder),
         )
 
     @property
@@ -145,6 +148,13 @@ def _tag_policy(config: dict[str, Any], folder: Path) -> TagPolicy:
             f"{folder / 'config.json'}: `tag_policy` is {policy!r}; it must be one of {', '.join(get_args(TagPolicy))}"
         )
     return policy
+
+
+def _threshold(config: dict[str, Any], folder: Path) -> float:
+    threshold = config.get("threshold", 0.0)
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+        raise ModelError(f"{folder / 'config.json'}: `threshold` is {threshold!r}; it must be a number from 0 to 1")
+    return float(threshold)
 
 
 def _max_length(config: dict[str, Any], folder: Path) -> int:

@@ -28,3 +28,8 @@ def tokenizer_of(model: ModelFiles, compat: Compat | None) -> Tokenizer | SparkT
 def policy_of(model: ModelFiles, compat: Compat | None) -> Policy:
     """What is made of tags that break their scheme."""
     return model.tag_policy if compat is None else "sparknlp"
+
+
+def threshold_of(model: ModelFiles, compat: Compat | None) -> float:
+    """What a chunk must score unless a user says otherwise."""
+    return model.threshold if compat is None else 0.0

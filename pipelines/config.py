@@ -122,8 +122,8 @@ def parse_names(names: str) -> frozenset[str]:
     return frozenset(name.strip() for name in names.split(",") if name.strip())
 
 
-def parse_thresholds(thresholds: str) -> tuple[float, dict[str, float]]:
-    """A threshold for all, and those of single entities, from `0.5`, `RNA=0.3,DNA=0.6` or `0.5,RNA=0.3`.
+def parse_thresholds(thresholds: str) -> tuple[float | None, dict[str, float]]:
+    """A threshold for all if there is one, and those of single entities: `0.5`, `RNA=0.3,DNA=0.6` or `0.5,RNA=0.3`.
 
     Raises:
         ConfigError: A part is neither a number nor `ENTITY=number`, or one of the numbers is given twice.
@@ -143,4 +143,4 @@ def parse_thresholds(thresholds: str) -> tuple[float, dict[str, float]]:
             for_all.append(score)
     if len(for_all) > 1:
         raise ConfigError(f"--threshold {thresholds}: two numbers for all entities; name the entity, as in DNA=0.6")
-    return (for_all[0] if for_all else 0.0), by_entity
+    return (for_all[0] if for_all else None), by_entity

@@ -8,7 +8,7 @@ from actors.execution_providers import Device
 from actors.model_files import ModelFiles
 from actors.session_options import SessionOptions
 from actors.token_classifier import TokenClassifier
-from pipelines.compatibility import Compat, policy_of, tokenizer_of
+from pipelines.compatibility import Compat, policy_of, threshold_of, tokenizer_of
 from pipelines.corpora.records import Record
 from pipelines.isolation import classify
 from pipelines.preparation import Preparation
@@ -25,7 +25,7 @@ class LightPipeline:
     Args:
         model: The model's files.
         sentence_detector: How sentences are found.
-        ner_converter: How tags become chunks; by default every entity, whatever its score.
+        ner_converter: How tags become chunks; by default as `cytotag tag` does without options.
         compat: Whose behaviour to copy: "sparknlp" (docs/compat.md). A `ner_converter` has its own policy.
         device: Where the model runs.
         threads: Threads of the model.
@@ -46,7 +46,9 @@ class LightPipeline:
         tokenizer = tokenizer_of(model, compat)
         self._prepare = Preparation(model, source="text", sentence_detector=sentence_detector, tokenizer=tokenizer)
         self._classifier = TokenClassifier(model, device=device, threads=threads, session_options=session_options)
-        self._ner_converter = ner_converter or NerConverter(labels=model.labels, policy=policy_of(model, compat))
+        self._ner_converter = ner_converter or NerConverter(
+            labels=model.labels, policy=policy_of(model, compat), threshold=threshold_of(model, compat)
+        )
 
     @classmethod
     def from_pretrained(cls, path: str | Path | None = None, **options: Any) -> Self:

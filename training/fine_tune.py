@@ -15,6 +15,8 @@ from training.loop import endless_batches, pad, train
 
 TAG_POLICY = "strict"
 """What is made of stray I- tags: chosen on dev (README.md)."""
+THRESHOLD = 0.55
+"""What a chunk must score: likewise."""
 
 UNPACK = {"minilm": unpack_minilm, "mpnet": unpack_mpnet}
 
@@ -35,6 +37,7 @@ def load_encoder(folder: Path, *, dropout: float) -> torch.nn.Module:
 def save(model: torch.nn.Module, encoder: Path, output: Path) -> None:
     """Writes a Hugging Face folder with float32 weights, which `cytotag model import` takes."""
     model.config.tag_policy = TAG_POLICY
+    model.config.threshold = THRESHOLD
     model.save_pretrained(output)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(encoder / name, output / name)

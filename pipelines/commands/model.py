@@ -155,7 +155,8 @@ def models_table(listed: "Sequence[ListedModel]") -> Table:
             continue
         lines = (
             f"{one.family}, {one.precision}, {one.bytes / 1e6:,.1f} MB",
-            f"{one.max_length:,} word pieces at once, policy {one.tag_policy}",
+            f"{one.max_length:,} word pieces at once",
+            f"policy {one.tag_policy}, threshold {one.threshold:g}",
             one.made,
         )
         table.add_row(name, Text("\n").join(map(literal, lines)), literal(f"{one.labels}: {', '.join(one.entities)}"))

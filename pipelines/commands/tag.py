@@ -12,7 +12,7 @@ from actors.model_files import ModelFiles
 from actors.session_options import SessionOptions
 from pipelines.commands.exit_codes import FINISHED_WITH_ERRORS, NOTHING_DONE
 from pipelines.commands.model_options import CompatOption, DeviceOption, ModelOption, SessionOption
-from pipelines.compatibility import Compat, policy_of
+from pipelines.compatibility import Compat, policy_of, threshold_of
 from pipelines.config import ConfigError, RunStoppedError, parse_labels, parse_names, parse_thresholds
 from pipelines.corpora.input_files import InputError, InputFormat
 from pipelines.corpora.records import ReaderOptions
@@ -95,7 +95,8 @@ def tag(
         str | None,
         typer.Option(
             metavar="SCORE",
-            help="Drop chunks that score less: 0.5, or by entity: 0.5,RNA=0.3,DNA=0.6.",
+            help="Drop chunks that score less: 0.5, or by entity: 0.5,RNA=0.3,DNA=0.6; 0 keeps all. If not said, the "
+            "model's own, 0.55 of the embedded one.",
             rich_help_panel="Output",
         ),
     ] = None,
@@ -236,13 +237,13 @@ def ner_converter(
     model: ModelFiles, compat: Compat | None, white_list: str | None, threshold: str | None
 ) -> NerConverter:
     """The converter that the options ask for."""
-    base, by_entity = parse_thresholds(threshold) if threshold is not None else (0.0, {})
+    for_all, by_entity = parse_thresholds(threshold) if threshold is not None else (None, {})
     try:
         return NerConverter(
             labels=model.labels,
             policy=policy_of(model, compat),
             white_list=parse_names(white_list) if white_list is not None else None,
-            threshold=base,
+            threshold=threshold_of(model, compat) if for_all is None else for_all,
             entity_thresholds=by_entity,
         )
     except ValueError as error:

@@ -27,6 +27,7 @@ class ListedModel:
         precision: "fp32", "fp16", "bf16" or "int8".
         max_length: Word pieces that it takes at once.
         tag_policy: What is made of tags that break their scheme.
+        threshold: What a chunk must score unless a user says otherwise.
         made: When cytotag made it, and from what.
     """
 
@@ -39,6 +40,7 @@ class ListedModel:
     precision: str = ""
     max_length: int = 0
     tag_policy: str = ""
+    threshold: float = 0.0
     made: str = ""
 
 
@@ -71,6 +73,7 @@ def _describe(folder: Path) -> ListedModel:
             precision=manifest.precision if manifest else _precision(model.graph),
             max_length=model.max_length,
             tag_policy=model.tag_policy,
+            threshold=model.threshold,
             made=f"{manifest.made[:10]}, from {manifest.origin}" if manifest else "not made by cytotag",
         )
     except ModelError as error:

@@ -5,7 +5,8 @@ const FIRST_ROWS = 500;
 
 /** Brings result_panel.html to life.
 
-    `onFilter` is called when the filters change. Gives `show(document)`, `setEntities(names)` and `passes(chunk)`. */
+    `onFilter` is called when the filters change. Gives `show(document)`, `setEntities(names)`, `setThreshold(score)` and
+    `passes(chunk)`. */
 function resultPanel(onFilter = () => {}) {
   const [text, rows] = [document.getElementById("text"), document.querySelector("#entities tbody")];
   const [threshold, summary] = [document.getElementById("threshold"), document.getElementById("summary")];
@@ -30,6 +31,11 @@ function resultPanel(onFilter = () => {}) {
       box.addEventListener("change", filter);
       boxes.set(entity, box);
     }
+  }
+
+  function setThreshold(score) {
+    threshold.value = score;
+    document.getElementById("threshold-value").textContent = threshold.valueAsNumber.toFixed(2);
   }
 
   function show(found) {
@@ -160,5 +166,5 @@ function resultPanel(onFilter = () => {}) {
       summary.textContent = copied ? `Copied ${what}.` : `Copy the ${what} with Ctrl+C or ⌘C.`;
     });
   }
-  return { show, setEntities, passes };
+  return { show, setEntities, setThreshold, passes };
 }

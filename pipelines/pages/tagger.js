@@ -70,6 +70,7 @@
       at("model").textContent = `Model: ${model.name}`;
       characters = model.limits?.characters ?? Infinity;
       panel.setEntities(model.entities ?? []);
+      panel.setThreshold(model.threshold ?? 0);
       count();
       return true;
     } catch (error) {
@@ -101,7 +102,8 @@
     const began = performance.now();
     try {
       const headers = { "Content-Type": "application/json" };
-      const answer = await ask("v1/tag", { method: "POST", headers, body: JSON.stringify({ text: sent }) });
+      const body = JSON.stringify({ text: sent, threshold: 0 }); // the slider hides what the model's own would drop
+      const answer = await ask("v1/tag", { method: "POST", headers, body });
       const found = answer?.documents?.[0];
       if (!Array.isArray(found?.chunks)) throw new Problem(UNREADABLE);
       if (found.error) throw new Problem(`This text cannot be tagged: ${found.error}`);

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from actors.model_files import ModelFiles
-from pipelines.compatibility import policy_of
+from pipelines.compatibility import policy_of, threshold_of
 from pipelines.outputs.manifest import installed_version
 from pipelines.serving.options import AnswerFormat, ServeOptions
 from pipelines.tag_schemes import TagScheme
@@ -31,6 +31,7 @@ NAME_CHARACTERS = 1_000
 """Of an id, or the name of an entity."""
 
 KEEP = "Keep these entities only."
+DROP = "Drop chunks that score less; 0 keeps all. By default the model's own."
 
 Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 StrictScore = Annotated[Score, Field(strict=True)]
@@ -76,7 +77,7 @@ class StreamQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     entities: list[Name] | None = Field(None, min_length=1, description=KEEP)
-    threshold: Score = Field(0.0, description="Drop chunks that score less.")
+    threshold: Score = Field(0.0, description=DROP)
 
 
 class TagRequest(BaseModel):
@@ -87,7 +88,7 @@ class TagRequest(BaseModel):
     text: StrictStr | None = Field(None, description="One text; or give `documents`.")
     documents: list[Document] | None = Field(None, description="Several documents; or give `text`.")
     entities: list[Name] | None = Field(None, min_length=1, description=KEEP)
-    threshold: StrictScore = Field(0.0, description="Drop chunks that score less.")
+    threshold: StrictScore = Field(0.0, description=DROP)
     entity_thresholds: dict[Name, StrictScore] = Field({}, description="Thresholds of single entities.")
     format: AnswerFormat = Field("json", description="Of the answer; brat is a zip of .txt and .ann files.")
 
@@ -114,14 +115,20 @@ def _one_of(entities: Collection[str]) -> Any:
     return Annotated[Name, Field(json_schema_extra={"enum": list(entities)})]
 
 
-def stream_query(entities: Collection[str]) -> type[StreamQuery]:
-    """The query with the entities of this endpoint."""
+def stream_query(entities: Collection[str], threshold: float) -> type[StreamQuery]:
+    """The query with the entities of this endpoint, and its model's threshold."""
     kept: Any = (list[_one_of(entities)] | None, Field(None, min_length=1, description=KEEP))  # type: ignore[misc]
-    return create_model("StreamQuery", __base__=StreamQuery, __doc__=StreamQuery.__doc__, entities=kept)
+    least: Any = (Score, Field(threshold, description=DROP))
+    return create_model(
+        "StreamQuery", __base__=StreamQuery, __doc__=StreamQuery.__doc__, entities=kept, threshold=least
+    )
 
 
-def tag_request(options: ServeOptions, entities: Collection[str]) -> type[TagRequest]:
-    """The request with the limits and the entities of this endpoint, so that they stand in its OpenAPI document."""
+def tag_request(options: ServeOptions, entities: Collection[str], threshold: float) -> type[TagRequest]:
+    """The request with the limits of this endpoint, and the entities and the threshold of its model.
+
+    So they stand in its OpenAPI document.
+    """
     document = document_model(options)
     examples: list[JsonValue] = [
         {"text": EXAMPLE},
@@ -152,6 +159,7 @@ def tag_request(options: ServeOptions, entities: Collection[str]) -> type[TagReq
             list[_one_of(entities)] | None,  # type: ignore[misc]  # made just now
             Field(None, min_length=1, description=KEEP),
         ),
+        "threshold": (StrictScore, Field(threshold, description=DROP)),
         "entity_thresholds": (
             dict[_one_of(entities), StrictScore],  # type: ignore[misc]  # made just now
             Field({}, description=TagRequest.model_fields["entity_thresholds"].description),
@@ -236,6 +244,7 @@ class ModelDescription(BaseModel):
     labels: list[str]
     max_length: int
     tag_policy: str
+    threshold: float = Field(description="What a chunk must score unless a request says otherwise.")
     compat: str | None = Field(description="The program whose behaviour is copied; null for none.")
     version: str = Field(description="Of cytotag.")
     limits: dict[str, int]
@@ -251,6 +260,7 @@ class ModelDescription(BaseModel):
             labels=list(model.labels),
             max_length=model.max_length,
             tag_policy=policy_of(model, options.compat),
+            threshold=threshold_of(model, options.compat),
             compat=options.compat,
             version=installed_version("cytotag"),
             limits={name: getattr(options, name) for name in ("documents", "characters", "body_bytes", "stream_bytes")},

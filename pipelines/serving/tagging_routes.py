@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from actors.model_files import ModelFiles
-from pipelines.compatibility import policy_of
+from pipelines.compatibility import policy_of, threshold_of
 from pipelines.corpora.records import Record
 from pipelines.serving.answers import EXPORTS, NDJSON, render, render_lines
 from pipelines.serving.measures import Measures
@@ -40,8 +40,9 @@ def add_tagging_routes(
 ) -> None:
     """Adds the routes; the arguments are those of `build_api`, and what it made of them."""
     policy = policy_of(model, options.compat)
-    known = TagScheme.of(model.labels, policy).entities
-    body_type, line_type, query_type = tag_request(options, known), document_model(options), stream_query(known)
+    known, threshold = TagScheme.of(model.labels, policy).entities, threshold_of(model, options.compat)
+    body_type, query_type = tag_request(options, known, threshold), stream_query(known, threshold)
+    line_type = document_model(options)
 
     @api.post(
         TAG,

@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pipelines.commands.tag import ner_converter
 from pipelines.local_ray import local_cpus
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +46,23 @@ def test_options_of_the_converter_reach_one_text(cytotag):
     assert {json.loads(line)["entity"] for line in rna.splitlines()} == {"RNA"}
     assert len(rna.splitlines()) < len(everything.splitlines())
     assert nothing == ""
+
+
+@pytest.mark.parametrize(
+    ("threshold", "compat", "for_all", "by_entity"),
+    [
+        (None, None, 0.7, {}),
+        ("0", None, 0, {}),
+        ("0.2", None, 0.2, {}),
+        ("RNA=0.3", None, 0.7, {"RNA": 0.3}),
+        ("RNA=0.3,0.1", None, 0.1, {"RNA": 0.3}),
+        (None, "sparknlp", 0, {}),
+        ("0.2", "sparknlp", 0.2, {}),
+    ],
+)
+def test_the_models_own_threshold_holds_where_no_other_is_said(threshold, compat, for_all, by_entity, embedded_model):
+    converter = ner_converter(replace(embedded_model, threshold=0.7), compat, None, threshold)
+    assert (converter.threshold, converter.entity_thresholds) == (for_all, by_entity)
 
 
 def test_a_text_that_is_called_like_a_file_is_a_text(cytotag):

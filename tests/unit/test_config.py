@@ -92,10 +92,10 @@ def test_names(names, parsed):
     ("thresholds", "parsed"),
     [
         ("0.5", (0.5, {})),
-        ("RNA=0.3", (0.0, {"RNA": 0.3})),
+        ("RNA=0.3", (None, {"RNA": 0.3})),
         (" 0.5 , RNA =0.3,DNA= .6 ", (0.5, {"RNA": 0.3, "DNA": 0.6})),
         ("RNA=0.3,0.5", (0.5, {"RNA": 0.3})),
-        ("a=b=1", (0.0, {"a=b": 1.0})),
+        ("a=b=1", (None, {"a=b": 1.0})),
     ],
 )
 def test_thresholds(thresholds, parsed):

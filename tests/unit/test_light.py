@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -31,6 +32,15 @@ def test_the_chunks_of_a_text(chunks):
     assert ("Jurkat cells", "cell_line", 0) in [(c["text"], c["entity"], c["sentence_id"]) for c in chunks]
     assert {chunk["sentence_id"] for chunk in chunks} == {0, 1}
     assert all(TEXT[chunk["start"] : chunk["end"]] == chunk["text"] and 0 < chunk["score"] <= 1 for chunk in chunks)
+
+
+def test_a_models_own_threshold_holds_but_in_the_ways_of_another_program(embedded_model, chunks):
+    least = max(chunk["score"] for chunk in chunks)
+    strict = replace(embedded_model, threshold=least)
+    assert LightPipeline(strict).annotate(TEXT) == [
+        {**chunk, "chunk_id": 0} for chunk in chunks if chunk["score"] == least
+    ]
+    assert len(LightPipeline(strict, compat="sparknlp").annotate(TEXT)) > 1
 
 
 def test_a_list_of_texts_keeps_its_order(pipeline, chunks):

@@ -23,6 +23,7 @@ def test_the_embedded_model():
     assert model.labels[:3] == ("O", "B-protein", "I-protein")
     assert len(model.labels) == 11
     assert (model.max_length, model.largest_piece) == (512, 30_521)
+    assert (model.tag_policy, model.threshold) == ("strict", 0.55)
     assert pickle.loads(pickle.dumps(model)) == model  # noqa: S301  # our own bytes
 
 
@@ -74,6 +75,17 @@ def test_config_json_is_malformed(content, complaint, model_folder):
     folder = model_folder()
     (folder / "config.json").write_bytes(content)
     refuses(folder, folder, complaint)
+
+
+@pytest.mark.parametrize("threshold", [0, 0.0, 0.3, 1])
+def test_what_a_chunk_must_score_unless_a_user_says_otherwise(threshold, model_folder):
+    assert ModelFiles.from_pretrained(model_folder({"threshold": threshold})).threshold == threshold
+    assert ModelFiles.from_pretrained(model_folder()).threshold == 0
+
+
+@pytest.mark.parametrize("threshold", ["0.5", True, None, -0.1, 1.1, float("nan"), [0.5]])
+def test_a_threshold_that_is_none(threshold, model_folder):
+    refuses(model_folder({"threshold": threshold}), "config.json", "`threshold` is", "from 0 to 1")
 
 
 def test_more_labels_than_a_tag_id_can_number(model_folder):

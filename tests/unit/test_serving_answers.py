@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from pipelines.exports.formats import export_files
 from pipelines.light import LightPipeline
 from pipelines.schema import DOCUMENT_ROW
 from pipelines.serving.answers import EXPORTS
+from tests.unit.asgi_client import make_client
 
 DOCUMENTS = [
     {"document_id": "first", "text": "IL-2 mRNA in Jurkat cells.\nNF-kappa B binds the promoter."},
@@ -103,6 +105,22 @@ def test_options_of_a_request_are_those_of_the_command(client):
     assert entities(threshold=1.0, entity_thresholds={"RNA": 0.0}) == [
         one for one in every if one[0] == "RNA" or one[1] >= 1
     ]
+
+
+def test_the_models_own_threshold_holds_where_a_request_says_none(embedded_model, event_loop_runner, as_json):
+    scores = [chunk["score"] for document in as_json for chunk in document["chunks"]]
+    strict = replace(embedded_model, threshold=max(scores))
+    asked = make_client(strict, event_loop_runner)
+
+    def number(**options):
+        documents = asked.post("/v1/tag", REQUEST | options).json["documents"]
+        return sum(len(document["chunks"]) for document in documents)
+
+    assert number() == scores.count(max(scores)) < number(threshold=0.55) == len(scores) <= number(threshold=0)
+    lines = asked.post(
+        "/v1/tag/stream", "\n".join(map(json.dumps, DOCUMENTS)).encode(), {"content-type": "application/x-ndjson"}
+    ).lines
+    assert sum(len(line["chunks"]) for line in lines) == scores.count(max(scores))
 
 
 def test_text_in_json_is_utf_8_and_not_escaped(client):

@@ -43,7 +43,9 @@ def test_the_description_has_the_limits_of_this_endpoint(endpoint):
     assert schemas["Document"]["required"] == ["text"]
     assert schemas["TagRequest"]["additionalProperties"] is False
     assert "additionalProperties" not in schemas["Document"]
-    assert (fields["threshold"]["minimum"], fields["threshold"]["maximum"]) == (0, 1)
+    assert [fields["threshold"][name] for name in ("minimum", "maximum", "default")] == [0, 1, 0.55]
+    stream = described["paths"]["/v1/tag/stream"]["post"]["parameters"]
+    assert {one["name"]: one["schema"].get("default") for one in stream} == {"entities": None, "threshold": 0.55}
 
 
 def test_the_description_names_every_status(endpoint):
@@ -83,6 +85,7 @@ def test_the_model_and_the_limits(endpoint, embedded_model):
     assert described["sha256"] == embedded_model.sha256()
     assert described["entities"] == ["protein", "DNA", "RNA", "cell_line", "cell_type"]
     assert described["labels"] == list(embedded_model.labels)
+    assert described["threshold"] == 0.55
     assert described["limits"] == {"documents": 7, "characters": 1_234, "body_bytes": 1 << 20, "stream_bytes": 64 << 20}
     assert described["formats"] == ["json", "bioc", "bioc-xml", "pubtator", "brat"]
 
@@ -90,7 +93,7 @@ def test_the_model_and_the_limits(endpoint, embedded_model):
 def test_an_endpoint_that_copies_another_program_tags_like_the_light_pipeline(endpoint, embedded_model):
     client = endpoint(compat="sparknlp")
     described = client.ask("GET", "/v1/model").json
-    assert (described["compat"], described["tag_policy"]) == ("sparknlp", "sparknlp")
+    assert [described[name] for name in ("compat", "tag_policy", "threshold")] == ["sparknlp", "sparknlp", 0]
     assert endpoint().ask("GET", "/v1/model").json["compat"] is None
     text = "The " + "IL-2-induced " * 130 + "NF-kappa B binds DNA."
     [document] = client.post("/v1/tag", {"text": text}).json["documents"]
