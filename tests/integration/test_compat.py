@@ -9,7 +9,7 @@ from pipelines.light import LightPipeline
 TEXTS = [
     "IL-2 mRNA in Jurkat cells. HTLV-II p24rex binds the IL-2 receptor alpha-chain promoter.",
     "",
-    "IL-2-induced T-cell " * 70,
+    "IL-2 binds GATA-1, " * 40,
     "NF-kappa B binds DNA.",
 ]
 
@@ -19,7 +19,8 @@ def test_tagged_both_ways_counted_and_explained(cytotag, tmp_path):
     lines = (json.dumps({"document_id": str(i), "text": text}) for i, text in enumerate(TEXTS))
     corpus.write_text("\n".join(lines) + "\n", encoding="utf-8")
     compat = ("--compat", "sparknlp")
-    for folder, options, counted in ((ours, (), 0), (theirs, compat, 140 - 126)):
+    cut = 40 * 4 - (25 * 4 + 1)  # of 40 times 4 words; 126 pieces are read, 5 each time, for "binds" is two
+    for folder, options, counted in ((ours, (), 0), (theirs, compat, cut)):
         done = cytotag("tag", corpus, "--output", folder, *options)
         assert done.returncode == 0, done.stderr
         assert ("truncated" in done.stderr) == bool(counted)
@@ -48,5 +49,6 @@ def test_tagged_both_ways_counted_and_explained(cytotag, tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "d.jsonl").read_text(encoding="utf-8").splitlines()]
     causes = {part for row in rows for part in row["cause"].split(" + ")}
     assert "limit" in causes
-    assert causes <= {"other words", "first fragments", "first fragments elsewhere", "limit", "tag policy"}
+    told = {"other words", "first fragments", "first fragments elsewhere", "limit", "tag policy", "threshold"}
+    assert causes <= told
     assert cytotag("diff", ours, ours).returncode == 0
