@@ -143,7 +143,7 @@ def test_rays_own_command_runs_it(ray_address, serve_at_port):
         assert limits["characters"] == 100_000
     finally:
         process.send_signal(signal.SIGINT)  # which also ends Ray Serve, as its users know
-        process.communicate(timeout=60)
+        process.communicate(timeout=180)
 
 
 @pytest.mark.parametrize(
