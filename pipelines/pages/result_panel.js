@@ -36,6 +36,7 @@ function resultPanel(onFilter = () => {}) {
   function setThreshold(score) {
     threshold.value = score;
     document.getElementById("threshold-value").textContent = threshold.valueAsNumber.toFixed(2);
+    filter();
   }
 
   function show(found) {

@@ -13,11 +13,14 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
+from actors.model_files import ModelFiles
 from pipelines.exports.pubtator import render as pubtator
 from pipelines.light import LightPipeline
+from pipelines.pages.example_texts import EXAMPLE_TEXTS
 from pipelines.pages.tagger import tagger_page
 from pipelines.pages.viewer import viewer_page
 from pipelines.schema import DOCUMENT_ROW
+from pipelines.stages.ner_converter import NerConverter
 
 LABELS = ["protein", "DNA", "RNA", "cell_line", "cell_type"]
 TEXT = "IL-2 mRNA in Jurkat cells.\nNF-kappa B binds the IL-2 promoter in human T lymphocytes."
@@ -307,6 +310,19 @@ def test_filters_ask_nothing_of_the_server(page, endpoint_url, pipeline):
     assert page.marks() == []
     assert page.one("#summary").text == f"None of {len(chunks)} entities passes the filters."
     assert page.requests() == requests
+
+
+def test_the_slider_starts_at_the_models_own_threshold(page, endpoint_url, pipeline):
+    model, text = ModelFiles.from_pretrained(), dict(EXAMPLE_TEXTS)["HIV-1 latency (long)"]
+    everything = NerConverter(labels=model.labels, policy=model.tag_policy)
+    kept, every = pipeline.annotate(text), LightPipeline(model, ner_converter=everything).annotate(text)
+    assert 0 < len(kept) < len(every)
+    page.open_tagger(endpoint_url).tag(text)
+    assert float(page.one("#threshold").get_property("value")) == model.threshold > 0
+    assert page.marks() == [[one["text"], one["entity"]] for one in kept]
+    assert page.one("#summary").text == f"{len(kept)} of {len(every)} entities"
+    page.set_threshold(0)
+    assert page.marks() == [[one["text"], one["entity"]] for one in every]
 
 
 def document_of(text, chunks):
