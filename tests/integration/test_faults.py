@@ -20,7 +20,7 @@ from tests.integration.local_cluster import local_cluster
 ROOT = Path(__file__).parents[2]
 SEED = 20_261_123
 DRIVER_KILLS, ACTOR_KILLS = 5, 8
-DOCUMENTS = 1_000
+DOCUMENTS = 2_000
 CLASSIFIER = "GuardedTokenClassifier"
 
 
@@ -115,8 +115,8 @@ def test_five_kills_of_the_driver_and_kills_of_actors_at_random(
             with subprocess.Popen([sys.executable, "-m", "pipelines", *map(str, command)], cwd=ROOT) as process:
                 if kill % 2:  # anywhere, Ray's start and the first part included; else some time after a new part
                     time.sleep(rng.uniform(1, 8))
-                else:
-                    deadline = time.monotonic() + 120
+                else:  # at the latest when some parts are done that a lost actor keeps from being committed
+                    deadline = time.monotonic() + 20
                     while parts(output) <= before and process.poll() is None and time.monotonic() < deadline:
                         time.sleep(0.05)
                     time.sleep(rng.uniform(0, 2))
