@@ -50,7 +50,7 @@ def run(corpus, model, *, actors, block_bytes):
         attempts=start_attempts(),
         sentence_detector=SentenceDetector(),
         tokenizer=tokenizer_of(model, None),
-        ner_converter=NerConverter(labels=model.labels, policy=model.tag_policy),
+        ner_converter=NerConverter(labels=model.labels, policy=model.tag_policy, threshold=model.threshold),
     ).materialize()
 
 
