@@ -1,7 +1,10 @@
 """TokenClassifier: the actor that holds the model and gives every word its tag."""
 
+import math
 import time
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +17,15 @@ from actors.model_files import ModelError, ModelFiles, first_line
 from actors.onnx_session import OnnxSession
 from actors.session_options import SessionOptions
 
-TOKEN_BUDGET = 4096
-"""Word pieces in one run of the model: enough to keep the matrix units busy, few enough to stay in the cache."""
+TOKEN_BUDGET = 1024
+"""Word pieces in one run of the model, at most: enough to keep the matrix units busy, and few enough for several
+threads to end their last runs together. From 512 to 4,096 the rate is the same (benchmarks/README.md)."""
 
 TRIAL_LENGTH = 1024
 """Word pieces of the trial run, at most: attention over the longest inputs that models take can fill the memory."""
+
+SHORT_TRIAL = 8
+"""Word pieces: takes no time."""
 
 
 MODEL_USE = pa.struct(
@@ -29,7 +36,7 @@ MODEL_USE = pa.struct(
     ]
 )
 """What the model did for a document: windows, their word pieces, pieces computed only to fill up batches, seconds, its
-share of the time of the batches it was in, and words that are in no window."""
+share of the time of the batches it was in, on one thread of a CPU, and words that are in no window."""
 
 
 class TokenClassifier:
@@ -43,8 +50,11 @@ class TokenClassifier:
     Args:
         model: The files to load.
         device: Where the model runs.
-        threads: Threads of the model.
+        threads: Threads of the model. On a CPU each runs batches of its own, all with the same weights: those of one
+            run wait for each other at every operator, and two do 1.4 to 1.8 times the work of one.
         session_options: How the model computes, beyond that.
+        trial: Word pieces of the trial run, at most. A short one starts sooner and shows all but that a long window
+            fails; who asks for it calls `check` when documents fail, as `pipelines.isolation.classify` does.
 
     Raises:
         ModelError: The model cannot be loaded; or a trial run shows that it is not one with its tokenizer (an id too
@@ -58,12 +68,16 @@ class TokenClassifier:
         device: Device = "cpu",
         threads: int = 1,
         session_options: SessionOptions | None = None,
+        trial: int = TRIAL_LENGTH,
     ) -> None:
         if device == "openvino":
             TokenClassifier(model)  # for the trial run: of an id beyond a table, OpenVINO says nothing
-        self._session = OnnxSession(model.graph, device=device, threads=threads, options=session_options)
+        at_once = threads if device == "cpu" else 1
+        self._session = OnnxSession(model.graph, device=device, threads=threads // at_once, options=session_options)
+        self._at_once = at_once
+        self._map: Callable[..., Iterable[Any]] = ThreadPoolExecutor(at_once).map if at_once > 1 else map
         self._model = model
-        self.check()
+        self.check(trial)
 
     def check(self, longest: int = TRIAL_LENGTH) -> None:
         """Runs the model on the largest word piece id that it must take: what loads may still not run.
@@ -132,7 +146,10 @@ class TokenClassifier:
         words_by_window = np.argsort(window, kind="stable")
         word_counts = np.bincount(window, minlength=len(lengths))
         word_starts = np.cumsum(word_counts) - word_counts
-        for batch in equal_length_batches(lengths, TOKEN_BUDGET):
+        budget = min(TOKEN_BUDGET, math.ceil(len(input_ids) / self._at_once))  # a few windows are shared out, too
+        batches = list(equal_length_batches(lengths, budget))
+
+        def classify(batch: Int) -> None:
             inputs = input_ids[starts[batch][:, None] + np.arange(lengths[batch[0]])]
             words = words_by_window[_ranges(word_starts[batch], word_counts[batch])]
             row = np.repeat(np.arange(len(batch)), word_counts[batch])
@@ -140,6 +157,9 @@ class TokenClassifier:
             tag_ids[words], scores[words] = self._session.run(inputs, (row, piece[words]))
             use.seconds[batch] = (time.perf_counter() - began) / len(batch)
             use.padding[batch] = inputs.shape[1] - lengths[batch]
+
+        for _ in self._map(classify, reversed(batches)):  # the longest first, so that all threads end together
+            pass
         return tag_ids, scores, use
 
 

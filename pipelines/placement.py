@@ -8,6 +8,11 @@ from pipelines.config import TASK_CPUS, ActorPool
 
 NODES_SHOWN = 8
 
+TASK_SHARE = 1 / 16
+"""Of the CPUs, at least, is left to tasks where a pool is made to fill a cluster. What the embedded model reads in a
+second takes a fortieth of one to split and tokenize, and as much again to read and write: with a single CPU for all
+tasks, sixty actors would wait for them."""
+
 THREADS_AN_ENDPOINT = 4
 """Threads of models that one endpoint process keeps busy: with two it was at a third of a CPU."""
 
@@ -47,8 +52,9 @@ def most_actors(pool: ActorPool, nodes: Sequence[Node]) -> int:
 
 
 def fill(pool: ActorPool, nodes: Sequence[Node]) -> ActorPool:
-    """The same pool with as many actors as fit."""
-    most = most_actors(pool, nodes)
+    """The same pool with as many actors as fit, and room for the tasks that feed them."""
+    fed = math.floor(sum(node.cpus for node in nodes) * (1 - TASK_SHARE) / pool.threads)
+    most = min(most_actors(pool, nodes), max(fed, 1))
     return replace(pool, min_size=most, max_size=most)
 
 

@@ -55,9 +55,26 @@ def nodes_of(*cpus):
 )
 def test_how_many_actors_fit(nodes, options, most):
     assert most_actors(pool(**options), nodes) == most
-    filled = fill(pool(**options), nodes) if most else None
-    assert filled is None or (filled.min_size, filled.max_size) == (most, most)
     assert (misfit(pool(**options), nodes) is None) == (most > 0)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "options", "size"),
+    [
+        (nodes_of(3), {}, 2),
+        (nodes_of(1.5), {}, 1),
+        (nodes_of(9), {}, 8),
+        (nodes_of(16), {}, 15),
+        (nodes_of(65), {}, 60),  # 64 cores: 5 CPUs, ten tasks, feed them
+        (nodes_of(*[16] * 64), {}, 960),
+        (nodes_of(*[16] * 64), {"threads": 4}, 240),
+        (nodes_of(4.5), {"threads": 4}, 1),  # one actor, whatever is left
+        (MIXED, {"device": "cuda"}, 2),  # GPUs are the limit
+    ],
+)
+def test_a_pool_that_fills_a_cluster_leaves_room_for_the_tasks(nodes, options, size):
+    filled = fill(pool(**options), nodes)
+    assert (filled.min_size, filled.max_size) == (size, size)
 
 
 def test_only_the_smallest_size_has_to_fit_for_a_cluster_may_grow():
