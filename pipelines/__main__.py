@@ -1,53 +1,52 @@
 """The command line: `cytotag`, or `python -m pipelines`."""
 
+import importlib
 import os
 import sys
+from collections.abc import Iterable
 from typing import Annotated, NoReturn
 
 import typer
 
 from actors.model_files import ModelError
-from pipelines.commands.compact import compact
-from pipelines.commands.convert import convert
-from pipelines.commands.diff import diff
-from pipelines.commands.evaluate import evaluate
 from pipelines.commands.exit_codes import NOTHING_DONE
-from pipelines.commands.model import model
-from pipelines.commands.pubmed import pubmed
-from pipelines.commands.report import report
-from pipelines.commands.serve import serve
-from pipelines.commands.show import show
-from pipelines.commands.tag import tag
-from pipelines.commands.verify import verify
-from pipelines.commands.view import view
 from pipelines.config import ConfigError, RunStoppedError
 from pipelines.corpora.input_files import InputError
 from pipelines.evaluating.evaluation_error import EvaluationError
-from pipelines.outputs.manifest import installed_version
 from pipelines.outputs.output_error import OutputError
 
-app = typer.Typer(
-    name="cytotag",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-)
-for command in (tag, show, view, report, evaluate, diff, convert, verify, compact):
-    app.command(no_args_is_help=True)(command)
-app.command()(serve)
-app.add_typer(pubmed, name="pubmed")
-app.add_typer(model, name="model")
+COMMANDS = ("tag", "show", "view", "report", "evaluate", "diff", "convert", "verify", "compact", "serve")
+GROUPS = ("pubmed", "model")
+
+
+def command_line(names: Iterable[str] = (*COMMANDS, *GROUPS)) -> typer.Typer:
+    """The command line, with the commands and groups of these names: each is in a module of its name."""
+    app = typer.Typer(
+        name="cytotag",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+    )
+    app.callback()(options)
+    for name in names:
+        found = getattr(importlib.import_module(f"pipelines.commands.{name}"), name)
+        if name in GROUPS:
+            app.add_typer(found, name=name)
+        else:
+            app.command(no_args_is_help=name != "serve")(found)
+    return app
 
 
 def print_version(wanted: bool) -> None:
     """Prints the version and ends the program."""
     if wanted:
+        from pipelines.outputs.manifest import installed_version
+
         typer.echo(f"cytotag {installed_version('cytotag')}")
         raise typer.Exit
 
 
-@app.callback()
 def options(
     version: Annotated[bool, typer.Option("--version", callback=print_version, is_eager=True, help="Version.")] = False,
 ) -> None:
@@ -57,6 +56,8 @@ def options(
 def main() -> None:
     """Runs the command line; a mistake of the user's is one line on stderr, not a traceback."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    wanted = [name for name in sys.argv[1:2] if name in COMMANDS + GROUPS]  # to import all takes longer than a text
+    app = command_line(wanted) if wanted else command_line()
     try:
         app(prog_name="cytotag")
     except (ConfigError, EvaluationError, InputError, ModelError, OutputError, RunStoppedError) as error:

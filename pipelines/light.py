@@ -7,7 +7,7 @@ from typing import Any, Self, overload
 from actors.execution_providers import Device
 from actors.model_files import ModelFiles
 from actors.session_options import SessionOptions
-from actors.token_classifier import TokenClassifier
+from actors.token_classifier import SHORT_TRIAL, TokenClassifier
 from pipelines.compatibility import Compat, policy_of, threshold_of, tokenizer_of
 from pipelines.corpora.records import Record
 from pipelines.isolation import classify
@@ -45,7 +45,9 @@ class LightPipeline:
     ) -> None:
         tokenizer = tokenizer_of(model, compat)
         self._prepare = Preparation(model, source="text", sentence_detector=sentence_detector, tokenizer=tokenizer)
-        self._classifier = TokenClassifier(model, device=device, threads=threads, session_options=session_options)
+        self._classifier = TokenClassifier(
+            model, device=device, threads=threads, session_options=session_options, trial=SHORT_TRIAL
+        )
         self._ner_converter = ner_converter or NerConverter(
             labels=model.labels, policy=policy_of(model, compat), threshold=threshold_of(model, compat)
         )
@@ -71,7 +73,7 @@ class LightPipeline:
         Raises:
             ValueError: A text that cannot be tagged, with a lone surrogate or one that the model raises on; it
                 names the text's number.
-            ModelError: The model fails whatever the text.
+            ModelError: The model fails whatever the text, or on each window as long as it should take.
         """
         if isinstance(texts, str):
             return self.annotate([texts])[0]

@@ -42,21 +42,25 @@ def ray_session(address: str | None) -> Iterator[None]:
         ConfigError: No cluster answers at `address`.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    runtime_env = {"env_vars": WORKER_ENVIRONMENT}
     if address is None:
+        os.environ.update(WORKER_ENVIRONMENT)  # inherited; with a runtime_env, Ray starts Python twice for each worker
         ray.init(
             address="local",
             num_cpus=local_cpus() + 1,
             object_store_memory=_object_store_bytes(),
             include_dashboard=False,
-            runtime_env=runtime_env,
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
     else:
         _refuse_dead_address(address)
         try:
-            ray.init(address=address, runtime_env=runtime_env, log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(
+                address=address,
+                runtime_env={"env_vars": WORKER_ENVIRONMENT},
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
         except (ConnectionError, ValueError) as error:
             raise ConfigError(f"--address {address}: no Ray cluster answers there ({error})") from None
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what stops a run reaches us as an exception as well

@@ -6,7 +6,8 @@ import typer
 from rich.console import Console
 
 from pipelines.storage import location
-from pipelines.terminal import compaction_table, transient_progress
+from pipelines.tables import compaction_table
+from pipelines.terminal import transient_progress
 
 DEFAULT_MIB = 128
 

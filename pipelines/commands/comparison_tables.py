@@ -10,7 +10,7 @@ from pipelines.commands.evaluation_tables import RELAXED_NAMES
 from pipelines.evaluating.comparison import Comparison, Difference
 from pipelines.evaluating.evaluation import FAMILIES, Evaluation
 from pipelines.evaluating.examples import Example, Place
-from pipelines.terminal import literal
+from pipelines.tables import literal
 
 ABOUT_THE_COMPARISON = """\
 difference: these - other, both on the same resamples. p: two-sided, twice the share of resamples on the rarer side \

@@ -9,7 +9,8 @@ from rich.console import Console
 from pipelines.config import ConfigError, RunStoppedError
 from pipelines.exports.formats import ExportFormat
 from pipelines.storage import is_address, location
-from pipelines.terminal import conversion_table, converted_documents, literal
+from pipelines.tables import conversion_table, literal
+from pipelines.terminal import converted_documents
 
 
 def convert(

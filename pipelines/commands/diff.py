@@ -12,7 +12,8 @@ from rich.text import Text
 
 from pipelines.commands.exit_codes import DIFFERENT
 from pipelines.storage import location
-from pipelines.terminal import literal, transient_progress
+from pipelines.tables import literal
+from pipelines.terminal import transient_progress
 
 if TYPE_CHECKING:
     from pipelines.comparing.comparison import Comparison, Found

@@ -12,7 +12,7 @@ from pipelines.evaluating.chunks import Predicted
 from pipelines.evaluating.errors import CLASSES, RIGHT, ErrorTable
 from pipelines.evaluating.evaluation import DEFINITIONS, FAMILIES, RELAXED, Evaluation
 from pipelines.evaluating.scores import Interval, Score, Scores
-from pipelines.terminal import literal
+from pipelines.tables import literal
 
 CONFUSIONS_SHOWN = 8
 

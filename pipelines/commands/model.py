@@ -13,7 +13,7 @@ from rich.text import Text
 from actors.model_files import EMBEDDED_MODEL
 from pipelines.commands.exit_codes import NOTHING_DONE
 from pipelines.config import ConfigError
-from pipelines.terminal import literal
+from pipelines.tables import literal
 
 if TYPE_CHECKING:  # it needs the extra
     from pipelines.models.checks import Check

@@ -16,7 +16,7 @@ from rich.table import Table
 from pipelines.commands.exit_codes import FINISHED_WITH_ERRORS
 from pipelines.corpora.input_files import MD5_SUFFIX, InputFile, find_input_files
 from pipelines.storage import is_address, location
-from pipelines.terminal import literal
+from pipelines.tables import literal
 
 COUNTS = ("citations", "superseded", "deleted", "to_tag")
 
@@ -30,7 +30,7 @@ def _group() -> None:
 
 @pubmed.command(no_args_is_help=True)
 def plan(
-    inputs: Annotated[list[str], typer.Argument(metavar="FOLDER", help="Files, folders and patterns.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="FOLDER...", help="Files, folders and patterns.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
     """Show what would be tagged of PubMed files: which citations are superseded, and which are deleted.

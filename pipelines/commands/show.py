@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 
 from pipelines.storage import location
-from pipelines.terminal import chunk_table
+from pipelines.tables import chunk_table
 
 
 def show(

@@ -1,41 +1,35 @@
 """`cytotag tag`: documents in, a chunk dataset out; or one text in, its chunks printed."""
 
-import itertools
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated, get_args
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
+import pyarrow as pa
 import typer
 from rich.console import Console
 
 from actors.model_files import ModelFiles
 from actors.session_options import SessionOptions
-from pipelines.commands.exit_codes import FINISHED_WITH_ERRORS, NOTHING_DONE
 from pipelines.commands.model_options import CompatOption, DeviceOption, ModelOption, SessionOption
 from pipelines.compatibility import Compat, policy_of, threshold_of
-from pipelines.config import ConfigError, RunStoppedError, parse_labels, parse_names, parse_thresholds
+from pipelines.config import ConfigError, parse_labels, parse_names, parse_thresholds
 from pipelines.corpora.input_files import InputError, InputFormat
 from pipelines.corpora.records import ReaderOptions
-from pipelines.outputs.folder import read_errors
 from pipelines.outputs.formats import OutputFormat
 from pipelines.stages.ner_converter import NerConverter
-from pipelines.storage import Location, location
-from pipelines.terminal import chunk_table, committed_parts, hashing_status, summary_table
+from pipelines.storage import location
+from pipelines.tables import chunk_table
 
 if TYPE_CHECKING:
-    from pipelines.job import RunSummary
     from pipelines.light import LightPipeline
-
-ERRORS_SHOWN = 5
-HASHING_WORTH_A_LINE = 1.0
-"""Seconds."""
 
 
 def tag(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="INPUT", help="Files, folders, patterns; local, s3://, gs://; - reads a text from stdin."
+            metavar="INPUT...", help="Files, folders, patterns; local, s3://, gs://; - reads a text from stdin."
         ),
     ] = None,
     text: Annotated[str | None, typer.Option(help="Tag this text and print what is found; no Ray, no files.")] = None,
@@ -154,6 +148,7 @@ def tag(
     if text is not None or inputs == ["-"]:
         if output is not None or (text is not None and inputs):
             raise ConfigError("--text and - tag one text in this process and print it: leave out --output and INPUT")
+        keep_pandas_out()
         from pipelines.light import LightPipeline
 
         pipeline = LightPipeline(
@@ -172,12 +167,12 @@ def tag(
         raise ConfigError("--output DIR is missing: where should the dataset go?")
     if resume and overwrite:
         raise ConfigError("--resume and --overwrite: choose one")
-    from pipelines.job import TagJob, run  # Ray is slow to import, and one text does not need it
+    from pipelines.commands.tag_files import tag_files  # Ray is slow to import, and one text does not need it
+    from pipelines.job import TagJob
 
-    folder = location(output)
     job = TagJob(
         inputs=inputs,
-        output=folder,
+        output=location(output),
         model=files,
         ner_converter=converter,
         compat=compat,
@@ -199,38 +194,7 @@ def tag(
         wait=wait,
         command=tuple(sys.argv),
     )
-    console = Console(stderr=True, markup=False, emoji=False)  # paths may have brackets
-    try:
-        summary = run(
-            job,
-            hashing=lambda files: hashing_status(console, files),
-            progress=lambda files: committed_parts(console, folder, job.output_format, files),
-        )
-    except KeyboardInterrupt:
-        raise RunStoppedError(f"{output}: stopped; what was committed stays, --resume goes on from there") from None
-    console.print(summary_table(summary.counts, seconds=summary.seconds, tagging_seconds=summary.tagging_seconds))
-    if summary.before.documents:
-        console.print(f"{summary.before.documents:,} documents were there before")
-    if summary.hashing_seconds >= HASHING_WORTH_A_LINE:
-        rate = summary.hashed_bytes / summary.hashing_seconds / 1e6
-        console.print(f"input files told apart in {summary.hashing_seconds:,.1f} s ({rate:,.0f} MB/s)")
-    console.print(f"dataset: {folder}", soft_wrap=True)
-    report_errors(console, folder, summary)
-
-
-def report_errors(console: Console, output: Location, summary: "RunSummary") -> None:
-    """Shows the first that was set aside, and ends the program where that is more than a bad record."""
-    counts, refused = summary.counts, len(summary.refused)
-    if not counts.errors and not refused:
-        return
-    for line in itertools.islice(read_errors(output), ERRORS_SHOWN):
-        error = json.loads(line)
-        console.print(f"error: {error['source']}: {error['error']}", soft_wrap=True, markup=False, highlight=False)
-    console.print(f"set aside, each with its reason in {output}/_errors: {counts.errors + refused:,}", soft_wrap=True)
-    if counts.errors == counts.documents and (counts.documents or not summary.before.documents):
-        raise typer.Exit(NOTHING_DONE)
-    if counts.broken_files or refused:
-        raise typer.Exit(FINISHED_WITH_ERRORS)
+    tag_files(job)
 
 
 def ner_converter(
@@ -250,6 +214,22 @@ def ner_converter(
         raise ConfigError(str(error)) from None
 
 
+def keep_pandas_out() -> None:
+    """Lets pyarrow do without pandas, which it imports with its first array where it can, as long as a model takes.
+
+    It asks once. Whoever imports pandas later gets it.
+    """
+
+    def find_spec(name: str, *_: object) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+
+    finder: Any = SimpleNamespace(find_spec=find_spec)
+    sys.meta_path.insert(0, finder)
+    pa.array([])
+    sys.meta_path.remove(finder)
+
+
 def print_chunks(pipeline: "LightPipeline", text: str | None, *, as_json: bool) -> None:
     """Tags one text, or what stands in stdin, in this process."""
     if text is None:
@@ -265,5 +245,6 @@ def print_chunks(pipeline: "LightPipeline", text: str | None, *, as_json: bool) 
     if as_json or not console.is_terminal:
         for chunk in chunks:
             sys.stdout.write(json.dumps({**chunk, "score": round(chunk["score"], 6)}, ensure_ascii=False) + "\n")
+        sys.stdout.flush()  # a pipe would get it when Python has ended
     else:
         console.print(chunk_table(chunks))

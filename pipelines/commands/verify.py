@@ -9,13 +9,14 @@ from rich.progress import TaskID
 from pipelines.commands.exit_codes import NOTHING_DONE
 from pipelines.config import ConfigError
 from pipelines.storage import location
-from pipelines.terminal import literal, transient_progress, verdict_table
+from pipelines.tables import literal, verdict_table
+from pipelines.terminal import transient_progress
 
 
 def verify(
     dataset: Annotated[str, typer.Argument(metavar="DIR", help="Chunk dataset written by `cytotag tag`.")],
     inputs: Annotated[
-        list[str] | None, typer.Argument(metavar="INPUT", help="Behind --against: files, folders and patterns.")
+        list[str] | None, typer.Argument(metavar="INPUT...", help="Behind --against: files, folders and patterns.")
     ] = None,
     against: Annotated[
         bool, typer.Option("--against", help="Read these input files again, and hold the dataset against them.")

@@ -279,10 +279,10 @@ def test_rayjob_has_a_pool_of_gpus():
 def test_rayjob_runs_a_command_that_cytotag_knows():
     from typer.main import get_command
 
-    from pipelines.__main__ import app
+    from pipelines.__main__ import command_line
 
     words = RAY_JOB["spec"]["entrypoint"].split()
-    known = {name for option in get_command(app).commands["tag"].params for name in option.opts}
+    known = {name for option in get_command(command_line()).commands["tag"].params for name in option.opts}
     assert words[:2] == ["cytotag", "tag"]
     assert {word for word in words if word.startswith("--")} <= known
     assert words[words.index("--labels") + 1] == "pool=cpu"

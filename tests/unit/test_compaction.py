@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from pipelines.__main__ import app
+from pipelines.__main__ import command_line
 from pipelines.outputs.chunk_rows import row_groups
 from pipelines.outputs.compaction import Size, compact, to_groups
 from pipelines.outputs.counts import Counts
@@ -156,7 +156,7 @@ def test_nothing_to_merge_changes_nothing(tmp_path):
 
 def test_the_command(tmp_path):
     run(tmp_path, "parquet")
-    done = CliRunner().invoke(app, ["compact", str(tmp_path), "--part-size", "1"])
+    done = CliRunner().invoke(command_line(), ["compact", str(tmp_path), "--part-size", "1"])
     assert done.exit_code == 0, done.output
     assert ["parts", "12", "1"] in [line.split() for line in done.output.splitlines()]
     assert len(committed(tmp_path, "parquet")) == 1

@@ -27,7 +27,7 @@ MAY_IMPORT_RAY = {
 }
 LARGEST = 300
 READERS_OF_EVALUATING = {"gold", "predictions"}
-COMMAND_LINE = {"pipelines.__main__", "pipelines.commands", "pipelines.terminal"}
+COMMAND_LINE = {"pipelines.__main__", "pipelines.commands", "pipelines.terminal", "pipelines.tables"}
 WIRING = {
     "pipelines.job",
     "pipelines.citations",
@@ -231,13 +231,30 @@ def test_tests_are_no_package():
     assert not list((ROOT / "tests").rglob("__init__.py"))
 
 
-@pytest.mark.parametrize("module", ["pipelines.light", "pipelines.__main__"])
-def test_one_text_needs_nothing_heavy(module):
-    heavy = {"ray", "torch", "transformers", "onnx", "pandas", "matplotlib", "jinja2"}
-    heavy |= {"fastapi", "starlette", "pydantic", "prometheus_client"}
-    code = f"import sys, {module}; print(*sorted({heavy} & set(sys.modules)), 'pyarrow' in sys.modules)"
+TAG_TEXT = "sys.argv = ['cytotag', 'tag', '--text', 'p53']; pipelines.__main__.main()"
+
+
+@pytest.mark.parametrize(
+    ("module", "then"),
+    [("pipelines.light", "pass"), ("pipelines.__main__", "pass"), ("pipelines.__main__", TAG_TEXT)],
+    ids=["light", "main", "tag --text"],
+)
+def test_one_text_needs_nothing_heavy(module, then):
+    heavy = {"ray", "torch", "transformers", "onnx", "pandas", "matplotlib", "jinja2", "lxml"}
+    heavy |= {"fastapi", "starlette", "pydantic", "prometheus_client", "pipelines.exports"}
+    code = f"""import sys, {module}
+try: {then}
+except SystemExit: pass
+print(*sorted({heavy} & set(sys.modules)), 'pyarrow' in sys.modules)"""
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["True"]
+    assert done.stdout.splitlines()[-1] == "True"
+
+
+def test_pandas_can_be_imported_where_one_text_was_tagged():
+    code = f"import sys, pipelines.__main__\ntry: {TAG_TEXT}\nexcept SystemExit: pass\nimport pandas, pyarrow\n"
+    code += "print(len(pyarrow.table(pandas.DataFrame({'a': [1, 2]})).to_pandas()))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "2"
 
 
 def test_both_packages_are_those_of_this_checkout():

@@ -78,6 +78,14 @@ def test_a_long_text(model_folder):
     assert all(text[chunk["start"] : chunk["end"]] == chunk["text"] for chunk in chunks)
 
 
+def test_a_model_that_takes_less_than_it_says_fails_in_one_line_where_a_window_is_long(model_folder):
+    pipeline = LightPipeline.from_pretrained(model_folder(positions=15))  # its settings say 16
+    assert pipeline.annotate("the IL-2 gene") is not None
+    for texts in (["the IL-2 gene " * 7], ["the IL-2 gene", "the IL-2 gene " * 7]):
+        with pytest.raises(ModelError, match=r"trial run on 16 word pieces[^\n]*model_max_length"):
+            pipeline.annotate(texts)
+
+
 BIOMEDICAL = st.sampled_from(["IL-2", "Jurkat", "cells", "NF-κB", "gene", "p53", "𝛼", "e\u0301", "😀", "ﷺ", "İ"])
 TEXTS = st.lists(
     st.one_of(BIOMEDICAL, st.sampled_from([" ", ". ", "\n", "\u00a0", "\x00", "-", "/"]), st.text(max_size=5)),

@@ -11,7 +11,8 @@ from pipelines.outputs.counts import Counts
 from pipelines.outputs.coverage import Coverage
 from pipelines.outputs.formats import OUTPUT_FORMATS
 from pipelines.outputs.part_note import PartNote
-from pipelines.terminal import chunk_table, committed_parts, summary_table
+from pipelines.tables import chunk_table, summary_table
+from pipelines.terminal import committed_parts
 
 
 def rendered(table, width=120):

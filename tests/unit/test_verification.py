@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from pipelines.__main__ import app
+from pipelines.__main__ import command_line
 from pipelines.corpora.identity import identify
 from pipelines.corpora.input_files import find_input_files
 from pipelines.dataset_verification import verify
@@ -397,7 +397,7 @@ def test_the_first_lines_are_kept_and_all_are_counted(folder, output_format):
 
 def test_the_command(folder, inputs, output_format):
     def command(*arguments):
-        return CliRunner().invoke(app, ["verify", str(folder), *map(str, arguments)])
+        return CliRunner().invoke(command_line(), ["verify", str(folder), *map(str, arguments)])
 
     true = command("--against", *inputs)
     assert true.exit_code == 0
