@@ -1,7 +1,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test test-slow test-export lint clean
+.PHONY: demo test test-slow test-export bench bench-smoke lint clean
 
 demo: .venv/installed  ## tag the small corpus in docs/demo and print what is found
 	$(BIN)/cytotag tag docs/demo --output demo-chunks --overwrite
@@ -17,6 +17,12 @@ test-slow: .venv/installed-test  ## kills, lost nodes, clusters, object stores, 
 
 test-export: .venv-export/installed  ## weights of other models to ONNX: needs torch, 200 MB in an environment of its own
 	.venv-export/bin/python -m pytest tests/export
+
+bench: .venv-bench/installed  ## how fast, against others, on this machine: hours; a table, JSON and a picture in bench-results
+	.venv-bench/bin/python -m benchmarks.suite
+
+bench-smoke: .venv-bench/installed  ## only see that the speed suite works
+	.venv-bench/bin/python -m pytest tests/bench
 
 lint: .venv/installed-test  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -38,5 +44,11 @@ lint: .venv/installed-test  ## ruff and mypy
 	.venv-export/bin/pip install --quiet --editable ".[export]" hypothesis pytest
 	touch $@
 
+.venv-bench/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet torch==2.13.0
+	.venv-bench/bin/pip install --quiet --editable ".[bench]"
+	touch $@
+
 clean:
-	rm -rf .venv .venv-export build *.egg-info demo-chunks
+	rm -rf .venv .venv-export .venv-bench build *.egg-info demo-chunks

@@ -1,0 +1,1 @@
+"""The rows of the speed suite, a file for a group."""
