@@ -12,6 +12,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from actors.model_files import ModelError
 from actors.onnx_session import Ids
 from pipelines.models import onnx_file
+from pipelines.models.layer_norms import split_layer_norms
 from pipelines.models.quiet import quiet
 
 
@@ -67,6 +68,7 @@ def quantize_graph(path: Path, windows: Sequence[Ids], folder: Path, scratch: Pa
         )
     model = onnx_file.load(scratch / "quantized.onnx")
     _quantize_embeddings(model.graph)
+    split_layer_norms(model.graph)  # int8 is for CPUs; its products are so fast there that the rest is what takes time
     onnx_file.save(model, folder)
 
 

@@ -92,7 +92,7 @@ def quantize_model(
             equal=float((before == after).mean()) if len(before) else 1.0,
             held_back=bool(held_back),
         )
-        what = f"quantized to int8; scales fixed on {done.sentences:,} sentences of {', '.join(calibration)}"
+        what = f"quantized to int8 for CPUs; scales fixed on {done.sentences:,} sentences of {', '.join(calibration)}"
         ModelManifest(
             origin=str(folder),
             layout=manifest.layout if manifest else "model folder",
