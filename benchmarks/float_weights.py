@@ -29,6 +29,8 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt")
 PARAMETER = re.compile(r"(?:^|\.)((?:bert|classifier)(?:\.\w+)*\.(?:weight|bias))$")
 """What exporters leave of a parameter's name, a prefix of the module that was exported before it or not."""
 PRODUCT = re.compile(r"(?:^|/)((?:bert|classifier)(?:/.+)?)/MatMul$")
+NORMS = ("LayerNormalization", "InstanceNormalization")
+"""The embeddings' own, and what quantization makes of it (`pipelines.models.layer_norms`)."""
 NOT_KEPT = ("tag_policy", "threshold")
 """Other programs know nothing of them; without, ours makes of stray tags what theirs do (`pipelines.tag_schemes`)."""
 
@@ -85,7 +87,7 @@ def read_weights(graph: onnx.GraphProto) -> dict[str, Array]:
 def sizes(graph: onnx.GraphProto, weights: dict[str, Array]) -> dict[str, Any]:
     """What `BertConfig` has to be told: sizes from the shapes, heads and the epsilon from the nodes."""
     vocabulary, hidden = weights["bert.embeddings.word_embeddings.weight"].shape
-    norm = next(node for node in graph.node if node.op_type == "LayerNormalization")
+    norm = next(node for node in graph.node if node.op_type in NORMS)
     found: dict[str, Any] = {
         "architectures": ["BertForTokenClassification"],
         "model_type": "bert",
