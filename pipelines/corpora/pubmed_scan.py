@@ -38,7 +38,7 @@ _SET_START = re.compile(
 )
 _SET_END = re.compile(rb"</Pubmed(?:Book)?ArticleSet>\s*\Z")
 _OTHER_ENCODING = re.compile(rb"encoding\s*=\s*.(?!utf-8.)", re.IGNORECASE)
-_WITH_DELETIONS = replace(PUBMED, tags=(*PUBMED.tags, "DeleteCitation"))
+_WITH_DELETIONS = replace(PUBMED, between=("DeleteCitation",))
 
 
 class _Citations:

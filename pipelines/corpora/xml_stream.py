@@ -30,11 +30,13 @@ class XmlRecords:
         name: the format's, such as "PubMed".
         tags: the elements that are records; none stands within another.
         roots: what a file's outermost element may be; the first is the usual one.
+        between: elements that are handed out as well where they stand outside records, and are not counted.
     """
 
     name: str
     tags: tuple[str, ...]
     roots: tuple[str, ...]
+    between: tuple[str, ...] = ()
 
     @cached_property
     def end(self) -> re.Pattern[bytes]:
@@ -50,16 +52,19 @@ def read_elements(path: str, records: XmlRecords) -> Iterator[etree._Element]:
     """
     count = 0
     with open_bytes(path) as file:
-        parser = pull_parser("end", records.tags)
+        parser = pull_parser("end", (*records.tags, *records.between))
         try:
             for chunk in _chunks(file, path, records):
                 parser.feed(chunk)
                 _refuse_errors(parser)
                 for _, element in parser.read_events():
+                    is_record = element.tag in records.tags
                     if any(outer.tag in records.tags for outer in element.iterancestors()):
+                        if not is_record:
+                            continue
                         reason = f"after record {count} a <{element.tag}> stands within another; check what the file is"
                         raise InputError(path, reason)
-                    count += 1
+                    count += is_record
                     yield element
                     element.clear()
                     while element.getprevious() is not None:

@@ -181,6 +181,25 @@ PIECES = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ["<PubmedArticle>", deletion(8), "</PubmedArticle>"],
+        ["<PubmedArticle><MedlineCitation><PMID>1</PMID>", deletion(8), "</MedlineCitation></PubmedArticle>"],
+        ["<DeleteCitation>", article(1), "</DeleteCitation>"],
+        ["<DeleteCitation>", deletion(8), "</DeleteCitation>", article(1)],
+    ],
+)
+def test_deletions_and_records_within_each_other_are_scanned_as_they_are_read(tmp_path, parts):
+    (tmp_path / "a.xml").write_bytes(in_set(*parts))
+    assert_as_the_reader(tmp_path / "a.xml")
+
+
+def test_a_break_behind_deletions_is_told_as_the_reader_tells_it(tmp_path):
+    (tmp_path / "a.xml").write_bytes(in_set(article(1), "<!-- -->", deletion(8), "<broken>"))
+    assert_as_the_reader(tmp_path / "a.xml")
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=8))
 def test_any_mix_that_is_xml_is_scanned_as_it_is_read(tmp_path_factory, parts):
