@@ -1,5 +1,6 @@
 """`cytotag serve` and `serve run`: starting, refusing, stopping."""
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -126,6 +127,17 @@ def serve_run(ray_address, *arguments):
     )
 
 
+def end(process):
+    """By Ctrl-C, which also ends Ray Serve, as its users know: again if the first came while Ray swallowed it."""
+    for _ in range(3):
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=60)
+            return
+    process.kill()
+    pytest.fail(f"three times Ctrl-C did not end it: {process.communicate()[0]}")
+
+
 def test_rays_own_command_runs_it(ray_address, serve_at_port):
     process = serve_run(ray_address, "documents=3", "replicas=1", "timeout=20")
     try:
@@ -142,8 +154,7 @@ def test_rays_own_command_runs_it(ray_address, serve_at_port):
         assert limits["documents"] == 3
         assert limits["characters"] == 100_000
     finally:
-        process.send_signal(signal.SIGINT)  # which also ends Ray Serve, as its users know
-        process.communicate(timeout=180)
+        end(process)
 
 
 @pytest.mark.parametrize(
