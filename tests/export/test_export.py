@@ -49,7 +49,8 @@ def test_each_family(family, tmp_path):
             probabilities = model(
                 input_ids=torch.from_numpy(ids), attention_mask=torch.ones(ids.shape, dtype=torch.int64)
             ).logits.softmax(-1)
-        np.testing.assert_array_equal(tag_ids, probabilities.argmax(-1))
+        of_our_tags = np.take_along_axis(probabilities.numpy(), tag_ids[..., None], -1)[..., 0]
+        np.testing.assert_allclose(of_our_tags, probabilities.amax(-1), atol=1e-5)  # random weights: labels nearly tie
         np.testing.assert_allclose(scores, probabilities.amax(-1), atol=1e-3)
         seen |= set(tag_ids.ravel().tolist())
     assert len(seen) > 2
