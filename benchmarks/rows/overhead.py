@@ -20,7 +20,7 @@ class CpuShares:
 
     Attributes:
         by_kind: Of its processes.
-        model: Of the model alone, run on the same windows.
+        model: Of the model alone, run on the same windows, on as many cores at once: they slow each other down.
         model_clock: What the parts say that the model took, by the clock: it goes on while other work has the core,
             so on a busy machine it is too much.
     """
@@ -47,9 +47,10 @@ def beside_the_model(context: RowContext) -> list[RowResult]:
 
 def _row(context: RowContext, model: BenchModel) -> RowResult:
     long = write_corpus(model.corpus.documents, context.scratch / f"long-{model.name}", copies=model.copies)
+    threads = str(context.threads)
     taken = []
     for _ in range(context.turns):
-        command = ["benchmarks.model_alone", "--model", str(model.int8), "--threads", "1", "--corpus"]
+        command = ["benchmarks.model_alone", "--model", str(model.int8), "--threads", threads, "--corpus"]
         sides = {"once": [*command, str(model.corpus.folder)], "long": [*command, str(long.folder)]}
         alone = {
             name: turn.cpu_seconds or 0.0 for name, (turn,) in in_turns(sides, 1, context.scratch, context.say).items()
