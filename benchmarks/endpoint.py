@@ -12,7 +12,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
@@ -100,11 +100,15 @@ class Endpoint:
 
     def waiting_pieces(self) -> int:
         """Word pieces that hold room, by `/metrics`."""
-        return int(
-            float(
-                re.findall(r"^cytotag_waiting_pieces\{.*\} (\S+)$", self.ask("/metrics")[2].decode(), re.MULTILINE)[0]
-            )
-        )
+        return self._gauge("cytotag_waiting_pieces")
+
+    def open_requests(self) -> int:
+        """Requests that are being answered, by `/metrics`, which is not one of them."""
+        return self._gauge("cytotag_requests_open") - 1
+
+    def _gauge(self, name: str) -> int:
+        metrics = self.ask("/metrics")[2].decode()
+        return int(float(re.findall(rf"^{name}\{{.*\}} (\S+)$", metrics, re.MULTILINE)[0]))
 
     def stop(self) -> int:
         """Stops it as a user does, and gives its exit code."""
@@ -148,8 +152,8 @@ def free_port() -> int:
         return port
 
 
-async def tag(session: aiohttp.ClientSession, body: bytes, **headers: str) -> Answer:
-    """Sends one request."""
+async def tag(session: aiohttp.ClientSession, body: bytes | AsyncIterator[bytes], **headers: str) -> Answer:
+    """Sends one request, its body at once or in parts."""
     began = time.perf_counter()
     try:
         async with session.post("/v1/tag", data=body, headers=HEADERS | headers) as answer:

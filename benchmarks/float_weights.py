@@ -22,6 +22,8 @@ from onnx import helper, numpy_helper
 from safetensors.numpy import save_file
 
 from actors.model_files import ModelError, read_json
+from pipelines.models.attention import FUSED, STANDARD
+from pipelines.models.product_biases import PRODUCT as WITH_BIAS
 
 Array = npt.NDArray[Any]
 
@@ -31,6 +33,8 @@ PARAMETER = re.compile(r"(?:^|\.)((?:bert|classifier)(?:\.\w+)*\.(?:weight|bias)
 PRODUCT = re.compile(r"(?:^|/)((?:bert|classifier)(?:/.+)?)/MatMul$")
 NORMS = ("LayerNormalization", "InstanceNormalization")
 """The embeddings' own, and what quantization makes of it (`pipelines.models.layer_norms`)."""
+ATTENTION = {FUSED: "num_heads", STANDARD: "q_num_heads"}
+"""ONNX Runtime's node and ONNX's, and where they have the number of heads."""
 NOT_KEPT = ("tag_policy", "threshold")
 """Other programs know nothing of them; without, ours makes of stray tags what theirs do (`pipelines.tag_schemes`)."""
 
@@ -100,7 +104,7 @@ def sizes(graph: onnx.GraphProto, weights: dict[str, Array]) -> dict[str, Any]:
         "type_vocab_size": len(weights["bert.embeddings.token_type_embeddings.weight"]),
         "vocab_size": vocabulary,
     }
-    heads = {_attribute(node, "num_heads") for node in graph.node if node.op_type == "MultiHeadAttention"}
+    heads = {_attribute(node, ATTENTION[node.op_type]) for node in graph.node if node.op_type in ATTENTION}
     return found | ({"num_attention_heads": heads.pop()} if heads else {})
 
 
@@ -115,29 +119,46 @@ def _parameters(graph: onnx.GraphProto) -> Iterator[tuple[str, Array]]:
         yield "bert.embeddings.word_embeddings.weight", rows * values["embedding_scales"]
     for node in graph.node:
         if found := PRODUCT.search(node.name):
-            weight = _float(node.input[1], values, made_by)
+            weight = _weight(node, values, made_by)
             if weight is not None:
                 yield f"{found[1].replace('/', '.')}.weight", weight.T  # torch has it turned round
-        if node.op_type == "MultiHeadAttention" and node.input[3] in values:
-            biases = np.split(values[node.input[3]], 3)
-            for product, bias in zip(node.input[:3], biases, strict=True):
-                found = PRODUCT.search(made_by[product].name)
-                if found:
-                    yield f"{found[1].replace('/', '.')}.bias", bias
+        if node.op_type in ATTENTION:
+            yield from _attention_biases(node, values, made_by)
 
 
-def _float(name: str, values: dict[str, Array], made_by: dict[str, onnx.NodeProto]) -> Array | None:
-    """The weight of this name: a constant, or what stands for it in int8; None for what is computed."""
-    if name in values:
+def _attention_biases(
+    node: onnx.NodeProto, values: dict[str, Array], made_by: dict[str, onnx.NodeProto]
+) -> Iterator[tuple[str, Array]]:
+    """Those of queries, keys and values: in the node, in the products' nodes, or in sums between them."""
+    together = node.input[3] if node.op_type == FUSED else ""
+    for place, side in enumerate(node.input[:3]):
+        product, bias = made_by[side], None
+        if together in values:
+            bias = np.split(values[together], 3)[place]
+        elif product.op_type == "Add":
+            constant, side = sorted(product.input, key=lambda name: name not in values)
+            product, bias = made_by[side], values.get(constant)
+        elif product.op_type == WITH_BIAS:
+            bias = values.get(product.input[-1])
+        found = PRODUCT.search(product.name)
+        if found and bias is not None:
+            yield f"{found[1].replace('/', '.')}.bias", bias
+
+
+def _weight(product: onnx.NodeProto, values: dict[str, Array], made_by: dict[str, onnx.NodeProto]) -> Array | None:
+    """What a product multiplies by: a constant, or the floats that its int8 stands for; None for what is computed."""
+    name = product.input[1]
+    if name in values and product.op_type != WITH_BIAS:
         return values[name]
-    node = made_by.get(name)
-    if node is None or node.op_type != "DequantizeLinear" or node.input[0] not in values:
+    names = product.input[1:6:2] if product.op_type == WITH_BIAS else _dequantized(made_by.get(name))
+    if not names or names[0] not in values:
         return None
-    quantized, scale, zero = (values[one] for one in node.input)
-    axis = _attribute(node, "axis", 1)
-    shape = [-1 if number == axis else 1 for number in range(quantized.ndim)] if scale.ndim else []
-    difference = quantized.astype(np.float32) - zero.astype(np.float32).reshape(shape)
-    return difference * scale.reshape(shape)
+    quantized, scale, zero = (values[one] for one in names)
+    return (quantized.astype(np.float32) - zero.astype(np.float32)) * scale  # a scale a column, or one for all
+
+
+def _dequantized(node: onnx.NodeProto | None) -> list[str]:
+    return list(node.input) if node is not None and node.op_type == "DequantizeLinear" else []
 
 
 def _attribute(node: onnx.NodeProto, name: str, default: Any = None) -> Any:

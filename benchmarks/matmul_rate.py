@@ -26,11 +26,13 @@ from actors.model_files import EMBEDDED_MODEL, ModelError, ModelFiles
 from actors.onnx_session import OnnxSession
 from benchmarks.corpus import Corpus, model_windows
 from benchmarks.model_alone import Ids, batches, run_through, typical_pieces
+from pipelines.models.attention import FUSED, STANDARD
+from pipelines.models.product_biases import PRODUCT as WITH_BIAS
 
 MEASURE_SECONDS = 0.5
 """For how long each product is repeated."""
 
-ATTENTION = ("MultiHeadAttention", "Softmax")
+ATTENTION = (FUSED, STANDARD, "Softmax")
 """A layer has one of these: fused, or as exported. Beside fused layers a Softmax gives the scores of the tags."""
 
 Precision = Literal["int8", "fp32"]
@@ -75,11 +77,12 @@ class Arithmetic:
         dequantized = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "DequantizeLinear"}
         products: Counter[Product] = Counter()
         for node in graph.node:
-            if node.op_type == "MatMul":
+            if node.op_type in ("MatMul", WITH_BIAS):
                 name = dequantized.get(node.input[1], node.input[1])
                 if name in weights:
                     inner, outer = weights[name].dims
-                    products[Product(inner, outer, "int8" if name != node.input[1] else "fp32")] += 1
+                    of_bytes = node.op_type == WITH_BIAS or name != node.input[1]
+                    products[Product(inner, outer, "int8" if of_bytes else "fp32")] += 1
         if not products:
             raise ModelError(f"{path}: has no products with weights (MatMul); import the model with cytotag first")
         operators = Counter(node.op_type for node in graph.node)

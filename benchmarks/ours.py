@@ -16,7 +16,7 @@ import onnxruntime
 import typer
 
 from actors.model_files import ModelFiles
-from benchmarks.corpus import Corpus, model_windows, read_documents
+from benchmarks.corpus import Corpus, model_windows, read_documents, write_corpus
 from benchmarks.measurement import ChunkRow, Turn, digest_of, peak_rss, seconds_since_start, write_chunks
 from pipelines.job import RunSummary, TagJob
 from pipelines.job import run as run_job
@@ -28,6 +28,7 @@ from pipelines.tag_schemes import Policy
 BATCH = 32
 """Windows of one batch of the bare loop: as rivals have it by default, or are told to."""
 WARM_UP_DOCUMENTS = 8
+"""Also what a job is given to see what its start takes."""
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -45,22 +46,23 @@ PolicyOption = Annotated[
 @app.command()
 def job(
     corpus: Folder,
-    once: Annotated[Path, typer.Option(help="Folder of a corpus that is tagged before, smaller.", show_default=False)],
+    once: Annotated[Path, typer.Option(help="Folder of the corpus whose chunks are kept.", show_default=False)],
     model: Model,
     threads: Threads,
     output: Output,
     chunks: ChunksFile = None,
     policy: PolicyOption = None,
 ) -> None:
-    """A whole `cytotag tag` run: what the corpus takes more than the smaller one is its time without start-up.
+    """A whole `cytotag tag` run: what the corpus takes more than a few of its documents is its time without start-up.
 
-    The start is what the smaller run takes beyond the time of its documents. The chunks are those of the longer run, of
-    the documents that are in both.
+    They are few, so that hardly more than the start is left out: of what waits for the last block in the end, nothing.
+    The start is what they take beyond the time of as many others. The chunks are those of the documents of `once`.
     """
-    files, few = ModelFiles.from_pretrained(model), Corpus(folder=once)
-    in_both = {document_id for document_id, _ in read_documents(few)}
+    files, compared = ModelFiles.from_pretrained(model), Corpus(folder=once)
+    in_both = {document_id for document_id, _ in read_documents(compared)}
     with tempfile.TemporaryDirectory(prefix="cytotag-bench-") as folder:
-        short = _run_job(few, files, threads, Path(folder, "once"), policy)
+        few = write_corpus(compared.documents, Path(folder, "few"), limit=WARM_UP_DOCUMENTS)
+        short = _run_job(few, files, threads, Path(folder, "short"), policy)
         long = _run_job(Corpus(folder=corpus), files, threads, Path(folder, "all"), policy)
         found = [row for row in _chunk_rows(Path(folder, "all")) if row.document_id in in_both]
     seconds = long.seconds - short.seconds

@@ -14,6 +14,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.block_size import LARGEST_BLOCK_BYTES, text_bytes
+
 JOB_ROW = " int8: cytotag tag after its start"
 """Of the row's name, behind that of the model (`rows/job.py`)."""
 
@@ -21,7 +23,9 @@ CORES = (2, 64, 1024)
 PIECES = 8e9
 """Word pieces of 40 million citations: a guess, see pubmed.md."""
 PARTS = 175_000
-"""Parts that a run over them commits before `cytotag compact`."""
+"""Parts that a run over them commits before `cytotag compact`, on so few cores that blocks have their usual size."""
+PUBMED_BYTES = 47 * 10**9
+"""The files of a baseline, compressed."""
 DOLLARS = 0.0425
 """A vCPU-hour of an AWS c6i.4xlarge: list price on demand, us-east-1, $0.68 for 16, as of 2026-01-19
 (github.com/aws/karpenter-provider-aws, pkg/providers/pricing/zz_generated.pricing_aws.go). Look it up."""
@@ -58,7 +62,8 @@ def cost_of(rate: float, cores: int, *, measured: int, scaling: float, pieces: f
     """
     seconds = pieces / (rate * (scaling if cores > measured else 1))
     hours = seconds / 3600 / cores
-    return Cost(cores, seconds / 3600, hours, PARTS * pieces / PIECES / (hours * 3600), seconds / 3600 * dollars)
+    parts = PARTS * pieces / PIECES * LARGEST_BLOCK_BYTES / text_bytes(PUBMED_BYTES, actors=cores)
+    return Cost(cores, seconds / 3600, hours, parts / (hours * 3600), seconds / 3600 * dollars)
 
 
 def main(

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,8 @@ from pipelines.serving.guard import read_token
 from pipelines.serving.options import ServeOptions
 
 APPLICATION = "cytotag"
+PROXY_START_SECONDS = 60
+"""Serve ends a proxy that takes longer than its own 5 s, and with it the start, on a machine that is busy."""
 
 
 @contextlib.contextmanager
@@ -46,6 +49,7 @@ def running(options: ServeOptions, *, host: str, port: int, address: str | None)
     read_token(options.token_file)
     if address is None:
         _refuse_taken_port(host, port)
+        os.environ.setdefault("RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S", str(PROXY_START_SECONDS))
         TokenClassifier(  # cannot run? Before Ray!
             ModelFiles.from_pretrained(options.model), device=options.device, session_options=options.session_options
         )
@@ -57,7 +61,7 @@ def running(options: ServeOptions, *, host: str, port: int, address: str | None)
             serve.start(http_options=HTTPOptions(host=host, port=port), logging_config=quiet)
             _refuse_other_port(host, port)
             serve.run(application, name=APPLICATION, route_prefix="/", logging_config=quiet)
-        except (RuntimeError, ray.exceptions.RayError) as error:
+        except (RuntimeError, TimeoutError, ray.exceptions.RayError) as error:
             reason = _reason() or str(error)
             serve.delete(APPLICATION, _blocking=False)
             raise RunStoppedError(f"the endpoint did not start: {reason.strip().splitlines()[-1]}") from None

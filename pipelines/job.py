@@ -188,11 +188,10 @@ def _run(
                     _tag(job, pool, to_read, covered, withdrawn)
     else:
         withdrawn = plan().withdrawn
-    withdraw(job.output, job.output_format, withdrawn)
+    after = withdraw(job.output, job.output_format, withdrawn)
     ended = time.monotonic()
 
     output_folder.discard_uncommitted(job.output, job.output_format)  # temporary files of workers that died
-    after = output_folder.read_notes(job.output, job.output_format)
     _finish(job, manifest, files, after, seconds=ended - began)
     return RunSummary(
         counts=counts_since(notes, after),

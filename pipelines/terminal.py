@@ -19,6 +19,7 @@ from rich.progress import (
 from pipelines.corpora.counting import count_records
 from pipelines.corpora.input_files import InputFile
 from pipelines.outputs.counts import Counts
+from pipelines.outputs.folder import read_note_files
 from pipelines.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from pipelines.outputs.output_error import OutputError
 from pipelines.storage import Location, StorePath
@@ -66,7 +67,7 @@ def committed_parts(
     with transient_progress(console, *columns) as progress:
         module = OUTPUT_FORMATS[output_format]
         seen = set(module.note_files(folder))
-        notes, paths = map(module.read_note, seen), {file.path for file in files}
+        notes, paths = read_note_files(seen, output_format), {file.path for file in files}
         before = sum(one.records for note in notes for path, one in note.coverage.items() if path in paths)
         task = progress.add_task("", total=count_records(files), completed=before, rates="waiting for the first part")
         stop = threading.Event()
@@ -77,7 +78,12 @@ def committed_parts(
                 began = time.monotonic()
                 try:
                     new = set(module.note_files(folder)) - seen
-                    done = Counts.total([done, *(module.read_note(path).counts for path in new)])
+                    counts = [done]
+                    for note in read_note_files(new, output_format):
+                        if stop.is_set():  # the run does not wait for a look at thousands of parts
+                            return
+                        counts.append(note.counts)
+                    done = Counts.total(counts)
                 except (OSError, OutputError):  # the run itself will say so; a store may answer next time
                     continue
                 took = time.monotonic() - began

@@ -36,8 +36,8 @@ class CpuShares:
 
     @property
     def beside(self) -> float:
-        """The share of what is not the model; nan where there is nothing to measure."""
-        return 1 - self.model / self.all if self.all > 0 else math.nan
+        """The share of what is not the model; nan where there is nothing to measure, or noise was more than it."""
+        return 1 - self.model / self.all if self.all > self.model else math.nan
 
 
 def beside_the_model(context: RowContext) -> list[RowResult]:

@@ -14,7 +14,10 @@ ACTORS_GOAL, RATE_GOAL, MEMORY_GOAL = 1.9, 0.98, 1.1
 
 
 def two_actors(context: RowContext) -> list[RowResult]:
-    """A whole job with two actors of a thread each over one with one, of each model in int8."""
+    """A whole job with two actors of a thread each over one with one, of each model in int8.
+
+    The note has what two threads do of the model alone over one: that is what the machine's two cores give.
+    """
     rows = []
     for model in context.models:
         long = _copies(context, model, model.copies)
@@ -25,8 +28,20 @@ def two_actors(context: RowContext) -> list[RowResult]:
             ]
             for actors in (2, 1)
         }
-        two, one = in_turns(sides, context.turns, context.scratch, context.say).values()
-        rows.append(rate_row(f"{model.name}: 2 actors ÷ 1, a thread each", two, one, goal=ACTORS_GOAL))
+        sides |= {
+            f"{model.name} alone, {threads} at once": [
+                *("benchmarks.model_alone", "--corpus", str(model.corpus.folder), "--model", str(model.int8)),
+                *("--threads", str(threads)),
+            ]
+            for threads in (2, 1)
+        }
+        two, one, *alone = in_turns(sides, context.turns, context.scratch, context.say).values()
+        of_machine = Ratio.of(*alone)
+        note = (
+            f"the model alone, 2 threads ÷ 1: {of_machine.median:.2f} ({of_machine.lowest:.2f} to "
+            f"{of_machine.highest:.2f})"
+        )
+        rows.append(rate_row(f"{model.name}: 2 actors ÷ 1, a thread each", two, one, goal=ACTORS_GOAL, note=note))
     return rows
 
 

@@ -49,7 +49,7 @@ def import_(
     ],
     no_fuse: Annotated[
         bool,
-        typer.Option("--no-fuse", help="Leave the graph's nodes as they are: TensorRT does not know fused ones."),
+        typer.Option("--no-fuse", help="Leave the graph's nodes as they are: for GPUs, as fused ones are for CPUs."),
     ] = False,
     overwrite: Overwrite = False,
 ) -> None:

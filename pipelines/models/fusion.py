@@ -9,24 +9,29 @@ import onnxruntime
 from onnxruntime.transformers.fusion_options import FusionOptions
 from onnxruntime.transformers.optimizer import optimize_model
 
+from pipelines.models.attention import FUSED as FUSED_ATTENTION
+from pipelines.models.attention import use_standard_attention
+from pipelines.models.layer_norms import split_layer_norms
 from pipelines.models.quiet import quiet
 
 FUSED = {
-    "MultiHeadAttention": "attention",
+    FUSED_ATTENTION: "attention",
     "SkipLayerNormalization": "layer normalisation",
     "LayerNormalization": "layer normalisation",
     "BiasGelu": "GELU",
     "Gelu": "GELU",
 }
-"""Nodes that a fusion leaves, and what it is called."""
+"""Nodes that ONNX Runtime's fusions leave, and what it is called."""
 
 
 def fuse(path: Path, scratch: Path, *, heads: int = 0, width: int = 0) -> tuple[onnx.ModelProto, str]:
     """Folds what is constant (ONNX Runtime's basic optimizations), then fuses attention, layer normalisation and GELU.
 
-    Attention is fused to MultiHeadAttention, which leaves the products with the weights as nodes of their own, since
-    only those can be quantized with scales that are known beforehand. A pattern that the fusions do not know, such as
-    the relative positions of DeBERTa and MPNet and the rotary ones of ModernBERT, is left as it is.
+    Attention and layer normalisations end up as nodes that are fast on CPUs (`attention.py`, `layer_norms.py`).
+
+    Attention is fused to a node that leaves the products with the weights as nodes of their own, since only those can
+    be quantized with scales that are known beforehand. A pattern that the fusions do not know, such as the relative
+    positions of DeBERTa and MPNet and the rotary ones of ModernBERT, is left as it is.
 
     Args:
         path: A float32 graph.
@@ -54,8 +59,14 @@ def fuse(path: Path, scratch: Path, *, heads: int = 0, width: int = 0) -> tuple[
     for node in fused.graph.node:
         if node.op_type in FUSED:
             counts[FUSED[node.op_type]] += 1
+    replaced = use_standard_attention(fused)  # these two know what to replace by the fused nodes
+    split_layer_norms(fused.graph)
     done = ", ".join(f"{count} {what}" for what, count in counts.items()) or "nothing that is known"
-    rest = "" if counts["attention"] else "; attention as exported (a pattern that is not known)"
+    rest = ""
+    if not counts["attention"]:
+        rest = "; attention as exported (a pattern that is not known)"
+    elif not replaced:
+        rest = f"; attention as {FUSED_ATTENTION}, the slower of two nodes on CPUs"
     return fused, f"constants folded by onnxruntime; fused: {done}{rest}"
 
 

@@ -15,7 +15,9 @@ GRAPH = "model.onnx"
 WEIGHTS = "model.onnx.data"
 
 DYNAMIC = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeMatMul"})
-INT8 = DYNAMIC | {"DequantizeLinear", "MatMulInteger", "MatMulNBits", "QAttention", "GatherBlockQuantized"}
+INT8 = DYNAMIC | {
+    *("DequantizeLinear", "MatMulInteger", "MatMulIntegerToFloat", "MatMulNBits", "QAttention", "GatherBlockQuantized")
+}
 HALF = {TensorProto.FLOAT16: "fp16", TensorProto.BFLOAT16: "bf16"}
 
 

@@ -12,7 +12,9 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from actors.model_files import ModelError
 from actors.onnx_session import Ids
 from pipelines.models import onnx_file
+from pipelines.models.attention import use_standard_attention
 from pipelines.models.layer_norms import split_layer_norms
+from pipelines.models.product_biases import fuse_biases
 from pipelines.models.quiet import quiet
 
 
@@ -68,7 +70,9 @@ def quantize_graph(path: Path, windows: Sequence[Ids], folder: Path, scratch: Pa
         )
     model = onnx_file.load(scratch / "quantized.onnx")
     _quantize_embeddings(model.graph)
-    split_layer_norms(model.graph)  # int8 is for CPUs; its products are so fast there that the rest is what takes time
+    use_standard_attention(model)  # of a graph that was not fused here, as the next
+    split_layer_norms(model.graph)
+    fuse_biases(model.graph)
     onnx_file.save(model, folder)
 
 

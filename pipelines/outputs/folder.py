@@ -102,10 +102,17 @@ def clear(folder: Location) -> None:
 
 def read_notes(folder: Location, output_format: OutputFormat) -> dict[str, PartNote]:
     """The note of each committed part, by the part's name."""
-    module = OUTPUT_FORMATS[output_format]
     notes = committed(folder, output_format)
-    with ThreadPoolExecutor(NOTES_AT_ONCE) as threads:  # from an object store each takes a round trip
-        return dict(zip(notes, threads.map(module.read_note, notes.values()), strict=True))
+    return dict(zip(notes, read_note_files(notes.values(), output_format), strict=True))
+
+
+def read_note_files(paths: Iterable[Location], output_format: OutputFormat) -> Iterator[PartNote]:
+    """The notes in these files, in their order; many at once, for from an object store each takes a round trip.
+
+    Who stops before the last waits for those that are being read, and for no others.
+    """
+    with ThreadPoolExecutor(NOTES_AT_ONCE) as threads:
+        yield from threads.map(OUTPUT_FORMATS[output_format].read_note, paths)
 
 
 def committed(folder: Location, output_format: OutputFormat) -> dict[str, Location]:

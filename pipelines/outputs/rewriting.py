@@ -18,10 +18,13 @@ from pipelines.schema import CHUNK_ROW
 from pipelines.storage import Location
 
 
-def replace_part(folder: Location, output_format: OutputFormat, name: str, note: PartNote) -> None:
+def replace_part(folder: Location, output_format: OutputFormat, name: str, note: PartNote) -> PartNote:
     """Writes a part again with the coverage of `note`, which may leave out input files and withdraw records.
 
     Its errors are replaced before it and its note with it or after it, so after a kill the same call finishes the work.
+
+    Returns:
+        The note that it has now.
 
     Raises:
         OutputError: The part is damaged, or cannot be written.
@@ -38,6 +41,7 @@ def replace_part(folder: Location, output_format: OutputFormat, name: str, note:
             f"{folder}: {name} cannot be written ({error.strerror or error}); the folder needs room for it; then go on "
             f"with --resume"
         ) from None
+    return counted
 
 
 def _keep(rows: pa.Table, coverage: Mapping[str, Coverage]) -> pa.Table:

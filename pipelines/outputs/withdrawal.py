@@ -11,6 +11,7 @@ from pipelines.outputs import folder as output_folder
 from pipelines.outputs.coverage import Coverage, Range, members, to_ranges
 from pipelines.outputs.formats import OutputFormat
 from pipelines.outputs.output_error import OutputError
+from pipelines.outputs.part_note import PartNote
 from pipelines.outputs.rewriting import replace_part
 from pipelines.schema import DELETED, SUPERSEDED
 from pipelines.storage import Location
@@ -19,7 +20,7 @@ Withdrawn = Mapping[str, npt.NDArray[np.int32]]
 """Of one input file: `SUPERSEDED` and `DELETED`, each with the ordinals of those records, ascending."""
 
 
-def withdraw(folder: Location, output_format: OutputFormat, withdrawn: Mapping[str, Withdrawn]) -> None:
+def withdraw(folder: Location, output_format: OutputFormat, withdrawn: Mapping[str, Withdrawn]) -> dict[str, PartNote]:
     """Takes the rows and errors of withdrawn documents out of the parts, and notes it in them.
 
     Each part is replaced under its own name, its errors before it and its note with it or after it. What is new in the
@@ -31,18 +32,21 @@ def withdraw(folder: Location, output_format: OutputFormat, withdrawn: Mapping[s
         output_format: Of its parts.
         withdrawn: By input file.
 
+    Returns:
+        The note of each committed part then, by its name: a run may have a hundred thousand, which are read once.
+
     Raises:
         OutputError: A part is damaged, cannot be written, or counts a document as withdrawn that is not.
     """
-    if not withdrawn:
-        return
-    for name, note in output_folder.read_notes(folder, output_format).items():
+    notes = output_folder.read_notes(folder, output_format)
+    for name, note in notes.items():
         coverage = {
             source: _mark(one, withdrawn[source], source) if source in withdrawn else one
             for source, one in note.coverage.items()
         }
         if coverage != note.coverage:
-            replace_part(folder, output_format, name, replace(note, coverage=coverage))
+            notes[name] = replace_part(folder, output_format, name, replace(note, coverage=coverage))
+    return notes
 
 
 def _mark(coverage: Coverage, withdrawn: Withdrawn, source: str) -> Coverage:

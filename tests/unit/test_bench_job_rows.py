@@ -69,6 +69,12 @@ def test_no_difference_is_no_share():
     assert math.isnan(shares.beside)
 
 
+def test_a_model_that_took_more_alone_than_the_whole_job_is_noise():
+    shares = difference(job(10, 5), job(100, 50, cpu={MODEL: 94.0}), model=95.0)
+    assert math.isnan(shares.beside)
+    assert row_of("embedded", [shares]).met is None
+
+
 def test_growth_is_measured_without_the_start():
     short = job(100, 20.0)
     turn = Growth(short, small=job(1100, 30.0, peak=100 << 20), large=job(10_100, 122.0, peak=105 << 20))

@@ -82,10 +82,10 @@ def test_of_several_runs_the_least_of_each_number_is_taken():
 
 
 def test_the_first_output_of_a_program_is_waited_for():
-    code = "import time; print('here'); t = time.process_time()\nwhile time.process_time() - t < 0.2: pass"
+    code = "import time; print('here'); t = time.process_time()\nwhile time.process_time() - t < 0.3: pass"
     start = first_output(["-S", "-c", code])
     assert 0 < start.first < start.end
-    assert start.cpu >= 0.2
+    assert start.cpu >= 0.2  # of 0.3: the system counts in hundredths of a second, and drops what is over
 
 
 @pytest.mark.parametrize("code", ["print('no', 1 / 0)", "pass"], ids=["fails", "says nothing"])

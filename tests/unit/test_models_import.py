@@ -66,7 +66,8 @@ def test_tags_and_scores_leave_the_graph_and_they_are_those_of_the_original(sour
     assert chunks(tmp_path / "model") == chunks(source)
     assert any(chunks(source))
     kinds = [node.op_type for node in onnx.load(tmp_path / "model" / "model.onnx").graph.node]
-    assert kinds.count("MultiHeadAttention") == kinds.count("BiasGelu") == TINY.layers
+    assert kinds.count("Attention") == kinds.count("BiasGelu") == TINY.layers
+    assert kinds.count("InstanceNormalization") == 2 * TINY.layers + 1
     assert manifest == ModelManifest.read(tmp_path / "model")
     assert manifest.files == hash_files(tmp_path / "model")
     assert (manifest.origin, manifest.layout, manifest.precision) == (str(source), "Hugging Face, ONNX", "fp32")

@@ -166,3 +166,26 @@ def test_nothing_is_drawn_where_no_one_looks(tmp_path, corpus):
     with committed_parts(Console(file=output), tmp_path, "parquet", corpus):
         pass
     assert output.getvalue().strip() == ""
+
+
+def test_a_run_that_ends_does_not_wait_for_a_look_at_all_its_parts(tmp_path, corpus, monkeypatch):
+    monkeypatch.setattr(terminal, "POLL_SECONDS", 0.01)
+    parquet, looked, ended, read = OUTPUT_FORMATS["parquet"], threading.Event(), threading.Event(), []
+    join = threading.Thread.join
+
+    def slowly(path):
+        read.append(path)
+        looked.set()
+        assert ended.wait(timeout=120)
+        return PartNote(coverage={}, counts=Counts(documents=1))
+
+    def ends(thread, timeout=None):  # what is joined has been told to stop
+        ended.set()
+        join(thread, timeout)
+
+    monkeypatch.setattr(parquet, "read_note", slowly)
+    monkeypatch.setattr(threading.Thread, "join", ends)
+    with committed_parts(Console(file=io.StringIO(), force_terminal=True), tmp_path, "parquet", corpus):
+        monkeypatch.setattr(parquet, "note_files", lambda _: [tmp_path / f"part-{number}" for number in range(500)])
+        assert looked.wait(timeout=120)
+    assert 0 < len(read) < 500

@@ -121,7 +121,8 @@ def test_rows_errors_counts_and_notes(tmp_path, output_format):
     folder = tmp_path / "o"
     begin(folder, output_format)
     before = state(folder, output_format)
-    withdraw(folder, output_format, FIRST)
+    notes = withdraw(folder, output_format, FIRST)
+    assert notes == output_folder.read_notes(folder, output_format)
     after = state(folder, output_format)
     rows, _ = read_chunks(folder, 1000)
     left = {(row["source"], row["ordinal"]) for row in rows}
