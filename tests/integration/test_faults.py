@@ -100,7 +100,9 @@ def test_five_kills_of_the_driver_and_kills_of_actors_at_random(
 
     def kill_actors():
         while len(actors_killed) < ACTOR_KILLS and not stop.wait(rng.uniform(4, 15)):
-            if running := classifiers(os.getpid()):
+            while not (running := classifiers(os.getpid())) and not stop.wait(0.1):
+                pass
+            if running:
                 victim = rng.choice(running)
                 victim.kill()
                 actors_killed.append(victim.pid)
@@ -111,15 +113,16 @@ def test_five_kills_of_the_driver_and_kills_of_actors_at_random(
     killer.start()
     try:
         for kill in range(DRIVER_KILLS):
-            before = parts(output)
+            before = len(parts(output))
+            share = (len(parts(undisturbed)) - before) // (DRIVER_KILLS - kill + 1)
+            assert share, "not enough is left for the kills that are to come: make the corpus larger"
             with subprocess.Popen([sys.executable, "-m", "pipelines", *map(str, command)], cwd=ROOT) as process:
-                if kill % 2:  # anywhere, Ray's start and the first part included; else some time after a new part
-                    time.sleep(rng.uniform(1, 8))
-                else:  # at the latest when some parts are done that a lost actor keeps from being committed
-                    deadline = time.monotonic() + 20
-                    while parts(output) <= before and process.poll() is None and time.monotonic() < deadline:
-                        time.sleep(0.05)
-                    time.sleep(rng.uniform(0, 2))
+                # Half of them anywhere, Ray's start and the first part included. All at the latest when a share of
+                # the work is committed, so that a fast machine leaves some for the next; a lost actor may hold that up.
+                deadline = time.monotonic() + (rng.uniform(1, 8) if kill % 2 else 20)
+                while len(parts(output)) < before + share and process.poll() is None and time.monotonic() < deadline:
+                    time.sleep(0.02)
+                time.sleep(rng.uniform(0, 0.3))
                 assert process.poll() is None, "the run was over before it could be killed: make the corpus larger"
                 process.send_signal(signal.SIGKILL)
             committed.append(len(parts(output)))
