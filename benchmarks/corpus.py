@@ -20,6 +20,9 @@ from pipelines.stages.document_assembler import DocumentAssembler
 from pipelines.stages.sentence_detector import SentenceDetector
 from pipelines.stages.tokenizer import Tokenizer
 
+FEW_DOCUMENTS = 8
+"""What a pipeline is warmed up with, and what a job is given to see what its start takes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:

@@ -16,7 +16,7 @@ import onnxruntime
 import typer
 
 from actors.model_files import ModelFiles
-from benchmarks.corpus import Corpus, model_windows, read_documents, write_corpus
+from benchmarks.corpus import FEW_DOCUMENTS, Corpus, model_windows, read_documents, write_corpus
 from benchmarks.measurement import ChunkRow, Turn, digest_of, peak_rss, seconds_since_start, write_chunks
 from pipelines.job import RunSummary, TagJob
 from pipelines.job import run as run_job
@@ -27,8 +27,6 @@ from pipelines.tag_schemes import Policy
 
 BATCH = 32
 """Windows of one batch of the bare loop: as rivals have it by default, or are told to."""
-WARM_UP_DOCUMENTS = 8
-"""Also what a job is given to see what its start takes."""
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -61,7 +59,7 @@ def job(
     files, compared = ModelFiles.from_pretrained(model), Corpus(folder=once)
     in_both = {document_id for document_id, _ in read_documents(compared)}
     with tempfile.TemporaryDirectory(prefix="cytotag-bench-") as folder:
-        few = write_corpus(compared.documents, Path(folder, "few"), limit=WARM_UP_DOCUMENTS)
+        few = write_corpus(compared.documents, Path(folder, "few"), limit=FEW_DOCUMENTS)
         short = _run_job(few, files, threads, Path(folder, "short"), policy)
         long = _run_job(Corpus(folder=corpus), files, threads, Path(folder, "all"), policy)
         found = [row for row in _chunk_rows(Path(folder, "all")) if row.document_id in in_both]
@@ -92,7 +90,7 @@ def light(
     documents = list(read_documents(Corpus(folder=corpus)))
     texts = [text for _, text in documents]
     pipeline = LightPipeline(files, threads=threads, ner_converter=_converter(files, policy))
-    pipeline.annotate(texts[:WARM_UP_DOCUMENTS])
+    pipeline.annotate(texts[:FEW_DOCUMENTS])
     start_seconds = seconds_since_start()
     cpu, began = time.process_time(), time.perf_counter()
     annotated = pipeline.annotate(texts)

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from benchmarks.corpus import Corpus, write_corpus
+from benchmarks.corpus import FEW_DOCUMENTS, Corpus, write_corpus
 from benchmarks.measurement import BenchModel, Ratio, RowContext, RowResult, in_turns, rate_row
 from benchmarks.watched_job import WatchedJob, watch_job
 
@@ -46,7 +46,7 @@ def two_actors(context: RowContext) -> list[RowResult]:
 
 
 class Growth(NamedTuple):
-    """Two runs of one turn, one over ten times the corpus of the other, and a short one whose start is theirs too."""
+    """Two runs of one turn, one over ten times the corpus of the other, and one of hardly more than their start."""
 
     short: WatchedJob
     small: WatchedJob
@@ -61,12 +61,13 @@ class Growth(NamedTuple):
 def ten_times_the_corpus(context: RowContext) -> list[RowResult]:
     """Word pieces/s and memory at ten times the corpus over once, with the first model in int8."""
     model = context.models[0]
+    few = write_corpus(model.corpus.documents, context.scratch / f"{model.name}-few", limit=FEW_DOCUMENTS)
     small, large = (_copies(context, model, times) for times in (model.copies, model.copies * TIMES))
     turns = []
     for turn in range(1, context.turns + 1):
         runs = [
             watch_job(corpus, model.int8, actors=context.threads, scratch=context.scratch)
-            for corpus in (model.corpus, small, large)
+            for corpus in (few, small, large)
         ]
         turns.append(Growth(*runs))
         context.say(
