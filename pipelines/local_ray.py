@@ -22,10 +22,6 @@ from pipelines.placement import Node, misfit
 WORKER_ENVIRONMENT = {"TOKENIZERS_PARALLELISM": "false"}
 """Ray is what runs things in parallel; threads of the tokenizer would fight the model's for the CPUs."""
 
-IDLE_WORKER_MILLISECONDS = 600_000
-"""Where no CPU is free Ray ends a worker that was idle for a second. Our actors and the reader have them all, so what
-writes parts would be started anew for nearly each of them, at a second of CPU. This outlasts a slow model's block."""
-
 Item = TypeVar("Item")
 
 CONNECT_SECONDS = 10
@@ -47,7 +43,6 @@ def ray_session(address: str | None) -> Iterator[None]:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if address is None:
-        os.environ.setdefault("RAY_idle_worker_killing_time_threshold_ms", str(IDLE_WORKER_MILLISECONDS))
         os.environ.update(WORKER_ENVIRONMENT)  # inherited; with a runtime_env, Ray starts Python twice for each worker
         ray.init(
             address="local",
