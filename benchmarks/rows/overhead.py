@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.corpus import write_corpus
+from benchmarks.corpus import FEW_DOCUMENTS, write_corpus
 from benchmarks.measurement import BenchModel, Ratio, RowContext, RowResult, in_turns
 from benchmarks.watched_job import WatchedJob, watch_job
 
@@ -46,20 +46,20 @@ def beside_the_model(context: RowContext) -> list[RowResult]:
 
 
 def _row(context: RowContext, model: BenchModel) -> RowResult:
+    few = write_corpus(model.corpus.documents, context.scratch / f"few-{model.name}", limit=FEW_DOCUMENTS)
     long = write_corpus(model.corpus.documents, context.scratch / f"long-{model.name}", copies=model.copies)
     threads = str(context.threads)
     taken = []
     for _ in range(context.turns):
         command = ["benchmarks.model_alone", "--model", str(model.int8), "--threads", threads, "--corpus"]
-        sides = {"once": [*command, str(model.corpus.folder)], "long": [*command, str(long.folder)]}
+        sides = {"few": [*command, str(few.folder)], "long": [*command, str(long.folder)]}
         alone = {
             name: turn.cpu_seconds or 0.0 for name, (turn,) in in_turns(sides, 1, context.scratch, context.say).items()
         }
         jobs = [
-            watch_job(corpus, model.int8, actors=context.threads, scratch=context.scratch)
-            for corpus in (model.corpus, long)
+            watch_job(corpus, model.int8, actors=context.threads, scratch=context.scratch) for corpus in (few, long)
         ]
-        taken.append(difference(*jobs, model=alone["long"] - alone["once"]))
+        taken.append(difference(*jobs, model=alone["long"] - alone["few"]))
         context.say(f"{model.name}: {taken[-1].beside:.1%} of the CPU time is beside the model")
     return row_of(model.name, taken)
 
